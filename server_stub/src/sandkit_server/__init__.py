@@ -1,0 +1,3 @@
+"""Reference server of the sandbox lifecycle API."""
+
+from __future__ import annotations
