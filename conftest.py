@@ -22,7 +22,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _refuse_foreign_traffic(event: str, arguments: tuple[object, ...]) -> None:
-    """Audit hook (PEP 578): sees every connect, send and look-up of the interpreter, whatever library asks."""
+    """Audit hook (PEP 578): sees every connect, send and look-up of the interpreter, whoever asks."""
     if event in {"socket.connect", "socket.sendto"}:
         address = arguments[1]
         host = address[0] if isinstance(address, tuple) and address else None
