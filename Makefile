@@ -53,6 +53,38 @@ $(GEN)/%/.setup-done: requirements/codegen-%.txt $(SETUP)
 	  $(BIN)/python -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
+NODE := codegen/node
+REDOCLY := $(NODE)/node_modules/.bin/redocly
+
+$(NODE)/node_modules/.setup-done: $(NODE)/package.json $(NODE)/package-lock.json
+	@command -v npm >/dev/null || \
+	  { echo "Linting the specs needs Node 20.19 or newer with npm (https://nodejs.org); no other target on the way of a test does." >&2; exit 1; }
+	@cd $(NODE) && npm ci --silent --ignore-scripts
+	@touch $@
+
+.PHONY: lock
+lock: setup ## resolve requirements/*.in again and write the hashed locks
+	@$(BIN)/python scripts/lock.py write
+
+.PHONY: verify-lock
+verify-lock: setup ## exit 1 when a lock is out of step with its .in file
+	@$(BIN)/python scripts/lock.py check
+
+# --- generated code ---------------------------------------------------------------------------------------------------------
+
+.PHONY: generate
+generate: setup setup-codegen ## write everything that is generated from specs/
+	@$(BIN)/python -m sandkit_codegen generate
+
+.PHONY: verify-generated
+verify-generated: setup setup-codegen ## exit 1 when a generated file differs, is missing or does not belong
+	@$(BIN)/python -m sandkit_codegen verify
+
+.PHONY: lint-specs
+lint-specs: setup $(NODE)/node_modules/.setup-done ## check specs/: Redocly, then our own rules
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(REDOCLY) lint --config $(NODE)/redocly.yaml specs/lifecycle.yaml
+	@$(BIN)/python -m sandkit_codegen lint
+
 # --- checks -----------------------------------------------------------------------------------------------------------------
 
 # Processes pytest may use; PYTEST_ARGS passes anything else on (make test PYTEST_ARGS='-k pause').
@@ -74,3 +106,38 @@ lint: setup ## ruff, mypy --strict, import contracts
 format: setup ## let ruff format the code and mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+.PHONY: conformance
+conformance: setup ## start the embedded server, replay every scenario, write build/conformance/report.{html,json,xml}
+	@$(BIN)/python scripts/conformance.py --report-dir build/conformance -- $(CONFORMANCE_ARGS)
+
+# How long the fuzzer runs, and the seed that makes a run repeatable.
+FUZZ_SECONDS ?= 60
+FUZZ_SEED ?= 1
+
+.PHONY: fuzz
+fuzz: setup ## schemathesis against a running server, seeded, FUZZ_SECONDS long (60)
+	@$(BIN)/python server_stub/tests/fuzz/run.py --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+
+.PHONY: bench
+bench: setup ## start-up time and requests per second of the server, beside a bare Starlette route
+	@$(BIN)/python server_stub/benchmarks/run.py
+
+.PHONY: ci
+ci: ## everything the integration run checks, stage by stage (.ci/run)
+	@.ci/run
+
+# --- documentation ----------------------------------------------------------------------------------------------------------
+
+.PHONY: docs
+docs: setup ## build the documentation into build/docs; a broken link is an error
+	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --quiet --strict --site-dir build/docs
+
+.PHONY: docs-serve
+docs-serve: setup ## serve the documentation on http://127.0.0.1:8000 and rebuild on change
+	@$(BIN)/mkdocs serve
+
+.PHONY: clean
+clean: ## remove what was built and cached; the environments stay (rm -rf .venv .venv-gen removes them)
+	@rm -rf build dist site .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis
+	@find . -name __pycache__ -type d -not -path './.venv*' -not -path './.git/*' -prune -exec rm -rf {} +
