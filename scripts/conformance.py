@@ -98,7 +98,9 @@ def _run_suite(addresses: Addresses, environment: Mapping[str, str], options: li
     suite = [sys.executable, "-m", "sandkit_conformance", "run"]
     target = ["--base-url", addresses.api, "--api-key-env", "OPEN_SANDBOX_API_KEY"]
     witnesses = ["--probe-url", addresses.probe, "--control-url", addresses.control]
-    command = [*suite, *target, *witnesses, *options]
+    # Every level counts: the reference server keeps the proposed promises and the declared gaps too.
+    promises = ["--profile", "lifecycle", "--gate", "all"]
+    command = [*suite, *target, *witnesses, *promises, *options]
     return subprocess.run(command, env=dict(environment), check=False).returncode
 
 
