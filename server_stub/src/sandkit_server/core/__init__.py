@@ -1,0 +1,3 @@
+"""The lifecycle of sandboxes as decisions and orchestration; knows neither HTTP nor any engine."""
+
+from __future__ import annotations
