@@ -39,7 +39,8 @@ $(VENV)/.uv-done: requirements/uv.txt
 # uv reads no pip configuration. Where only pip is configured for the local package index, pip does the same, slower.
 $(SETUP): $(VENV)/.uv-done requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
 	@$(UV) pip install --quiet --exact --python $(BIN)/python --require-hashes --requirement requirements/dev.txt || \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	  { echo "uv could not install; trying pip, which takes longer" >&2; \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt; }
 	@$(UV) pip install --quiet --offline --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=--editable %)
 	@touch $@
 
@@ -50,7 +51,8 @@ setup-codegen: $(GEN)/client/.setup-done $(GEN)/models/.setup-done ## make the g
 $(GEN)/%/.setup-done: requirements/codegen-%.txt $(SETUP)
 	@$(PYTHON) -m venv --without-pip $(@D)
 	@$(UV) pip install --quiet --exact --python $(@D)/bin/python --require-hashes --requirement $< || \
-	  $(BIN)/python -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	  { echo "uv could not install; trying pip, which takes longer" >&2; \
+	    $(BIN)/python -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes --requirement $<; }
 	@touch $@
 
 NODE := codegen/node
@@ -100,7 +102,7 @@ lint: setup ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 .PHONY: format
 format: setup ## let ruff format the code and mend what it can
