@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sandkit_server._generated.errors import ERRORS, ErrorCode, ErrorDescriptor
 
-__all__ = ["ErrorCode", "FieldError", "SandkitError"]
+__all__ = ["ErrorCode", "FieldError", "Killed", "SandkitError", "invalid_request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +70,10 @@ def invalid_request(errors: Sequence[FieldError]) -> SandkitError:
     first = errors[0].message
     more = f" (and {len(errors) - 1} more, see details)" if len(errors) > 1 else ""
     return SandkitError(code, f"{first}{more}", details=errors)
+
+
+class Killed(BaseException):
+    """The server this call ran in was killed (simulated).
+
+    Nothing may be cleaned up, no answer may be sent.
+    """

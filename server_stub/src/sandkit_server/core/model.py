@@ -60,7 +60,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryAuth:
-    """Credentials for pulling the image of one create request; never stored, shown or logged."""
+    """Credentials for pulling the image of one create request; never shown or logged."""
 
     username: str
     password: str = field(repr=False)

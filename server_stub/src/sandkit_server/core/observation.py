@@ -1,8 +1,9 @@
 """Looking into an engine from outside the API, disturbing it on purpose, and reaching its ports.
 
-The probe only observes and seeds; control injects faults, moves the clock and restarts the server. They are separate
-listeners with separate keys, off unless asked for. Answers are JSON-ready values with the key names of the protocols
-``sandkit-probe/1`` and ``sandkit-control/1``. Refusals are :class:`~sandkit_server.core.errors.SandkitError`.
+The probe only observes and seeds; control injects faults, moves the clock and restarts the server. They are
+separate listeners with separate keys, off unless asked for. Answers are JSON-ready values with the key
+names of the protocols ``sandkit-probe/1`` and ``sandkit-control/1``. Refusals are
+:class:`~sandkit_server.core.errors.SandkitError`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Probe(Protocol):
         ...
 
     async def view(self) -> JsonObject:
-        """Everything that exists now: workloads, volumes, snapshots, images, jobs, processes, pools, secrets."""
+        """Everything that exists now, by kind."""
         ...
 
     async def events(self, after: int) -> JsonObject:
@@ -34,7 +35,7 @@ class Probe(Protocol):
         ...
 
     async def write_file(self, sandbox_id: str, path: str, content: bytes) -> None:
-        """Write a file as the sandbox would: below a mount into the volume, elsewhere into the root filesystem."""
+        """Write a file as the sandbox would: into a volume below its mount, else into the root."""
         ...
 
     async def read_volume_file(self, volume: str, path: str) -> bytes:
@@ -121,5 +122,8 @@ class DataPlane(Protocol):
     async def handle(
         self, sandbox_id: str, port: int, path: str, headers: Mapping[str, str]
     ) -> DataPlaneAnswer:
-        """Answer one GET request; header names are lower-case. Never raises for a sandbox that is not there."""
+        """Answer one GET request; header names are lower-case.
+
+        Never raises for a sandbox that is not there.
+        """
         ...

@@ -21,7 +21,9 @@ class Policy:
         claim_access_modes: Access modes of a claim whose request names none.
         reconcile_interval: Time between two looks for what a crash or a failed clean-up left behind.
         reconcile_grace: Age below which a claim without a workload may belong to a create that is still
-            under way in another server. 0 is right when this server is the only one.
+            under way in another server; it is left alone until then.
+        exclusive: No other server works on this engine, so at start no create can be under way and the
+            grace is 0.
         contention_attempts: How often a compare-and-set is tried when others keep changing the object.
     """
 
@@ -33,5 +35,6 @@ class Policy:
     claim_storage_class: str | None = None
     claim_access_modes: tuple[str, ...] = ("ReadWriteOnce",)
     reconcile_interval: float = 30.0
-    reconcile_grace: float = 0.0
+    reconcile_grace: float = 60.0
+    exclusive: bool = False
     contention_attempts: int = 8

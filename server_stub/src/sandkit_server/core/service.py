@@ -25,10 +25,10 @@ from sandkit_server.core.ports import Capabilities, Ports
 
 
 class LifecycleService:
-    """One method per operation. All raise :class:`~sandkit_server.core.errors.SandkitError` and nothing else on purpose.
+    """One method per operation; each raises :class:`~sandkit_server.core.errors.SandkitError` only.
 
-    ``start`` before the first call, ``close`` after the last. The service holds no state that matters: a new one over
-    the same ports continues where a killed one stopped.
+    ``start`` before the first call, ``close`` after the last. The service holds no state that matters: a
+    new one over the same ports continues where a killed one stopped.
     """
 
     def __init__(self, ports: Ports, policy: Policy) -> None:
@@ -49,7 +49,10 @@ class LifecycleService:
     async def create_sandbox(
         self, request: CreateSandbox, caller: Caller, idempotency_key: str | None = None
     ) -> Sandbox:
-        """Check the request whole, then start a sandbox. Nothing is left of a create that fails (VOL-13, VOL-14)."""
+        """Check the request whole, then start a sandbox.
+
+        Nothing is left of a create that fails (VOL-13, VOL-14).
+        """
         raise NotImplementedError
 
     async def list_sandboxes(self, selection: SandboxFilter, page: PageRequest) -> Page[Sandbox]:
@@ -61,7 +64,10 @@ class LifecycleService:
         raise NotImplementedError
 
     async def delete_sandbox(self, sandbox_id: str) -> None:
-        """Take the sandbox down and reclaim what was made for it; an unknown id still sweeps, then is an error."""
+        """Take the sandbox down and reclaim what was made for it.
+
+        An unknown id still sweeps, then is an error.
+        """
         raise NotImplementedError
 
     async def patch_metadata(self, sandbox_id: str, patch: Mapping[str, str | None]) -> Sandbox:
