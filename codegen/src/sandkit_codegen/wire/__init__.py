@@ -1,0 +1,8 @@
+"""The wire contract as typed values for the templates, built from the loaded document."""
+
+from __future__ import annotations
+
+from sandkit_codegen.wire.build import build_api
+from sandkit_codegen.wire.model import Answer, Api, ApiOperation, Body, Parameter, Place, Scalar, ScalarKind
+
+__all__ = ["Answer", "Api", "ApiOperation", "Body", "Parameter", "Place", "Scalar", "ScalarKind", "build_api"]
