@@ -94,10 +94,9 @@ def _wrapped(paragraph: str, width: int) -> str:
     return textwrap.fill(" ".join(lines), width, break_long_words=False, break_on_hyphens=False)
 
 
-def json_text(value: object) -> str:
-    """JSON whose first line carries the notice: the value must be an object, which gets it as `$comment`."""
-    assert isinstance(value, Mapping)
-    text = json.dumps({"$comment": NOTICE, **value}, indent=1, ensure_ascii=False, allow_nan=False)
+def json_text(value: Mapping[str, object], notice_key: str = "$comment") -> str:
+    """An object as JSON whose first line carries the notice, under `notice_key`."""
+    text = json.dumps({notice_key: NOTICE, **value}, indent=1, ensure_ascii=False, allow_nan=False)
     return text.replace("{\n ", "{", 1) + "\n"
 
 
@@ -122,8 +121,16 @@ def formatted(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def _ruff(verb: str, *options: str, root: Path) -> None:
-    settings = ("--quiet", "--isolated", "--no-cache", "--target-version=py311", f"--line-length={LINE_LENGTH}")
+    settings = (
+        "--quiet",
+        "--isolated",
+        "--no-cache",
+        "--target-version=py311",
+        f"--line-length={LINE_LENGTH}",
+    )
     command = (sys.executable, "-m", "ruff", verb, *settings, *options, ".")
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, encoding="utf-8", check=False)  # noqa: S603
     if done.returncode != 0:
-        raise FormattingError(f"a template gave what is not Python: {done.stderr.strip() or done.stdout.strip()}")
+        raise FormattingError(
+            f"a template gave what is not Python: {done.stderr.strip() or done.stdout.strip()}"
+        )

@@ -62,7 +62,9 @@ class Toolchain:
         if not command.is_file():
             raise ToolchainError(f"{command} is not there. Run `make setup-codegen`.")
         metadata = f"lib/python3*/site-packages/{generator.distribution}-*.dist-info"
-        installed = {path.name.removesuffix(".dist-info").split("-")[1] for path in environment.glob(metadata)}
+        installed = {
+            path.name.removesuffix(".dist-info").split("-")[1] for path in environment.glob(metadata)
+        }
         if installed != {generator.version}:
             found = ", ".join(sorted(installed)) or "none"
             raise ToolchainError(

@@ -3,6 +3,27 @@
 from __future__ import annotations
 
 from sandkit_codegen.wire.build import build_api
-from sandkit_codegen.wire.model import Answer, Api, ApiOperation, Body, Parameter, Place, Scalar, ScalarKind
+from sandkit_codegen.wire.model import (
+    Answer,
+    Api,
+    ApiOperation,
+    Body,
+    KnownValues,
+    Parameter,
+    Place,
+    Scalar,
+    ScalarKind,
+)
 
-__all__ = ["Answer", "Api", "ApiOperation", "Body", "Parameter", "Place", "Scalar", "ScalarKind", "build_api"]
+__all__ = [
+    "Answer",
+    "Api",
+    "ApiOperation",
+    "Body",
+    "KnownValues",
+    "Parameter",
+    "Place",
+    "Scalar",
+    "ScalarKind",
+    "build_api",
+]

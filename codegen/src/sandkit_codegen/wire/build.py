@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from sandkit_codegen.load import (
@@ -21,6 +21,7 @@ from sandkit_codegen.load import (
 )
 from sandkit_codegen.naming import parameter_name, snake_case
 from sandkit_codegen.wire.fields import field_codes
+from sandkit_codegen.wire.known import known_values
 from sandkit_codegen.wire.model import Answer, Api, ApiOperation, Body, Parameter, Place, Scalar, ScalarKind
 
 _SCALARS = ("string", "integer", "number", "boolean")
@@ -65,7 +66,9 @@ class _Builder:
         taken: dict[str, int] = {}
         for parameter in built:
             taken[parameter.attribute] = taken.get(parameter.attribute, 0) + 1
-        return tuple(_apart(parameter) if taken[parameter.attribute] > 1 else parameter for parameter in built)
+        return tuple(
+            _apart(parameter) if taken[parameter.attribute] > 1 else parameter for parameter in built
+        )
 
     def parameter(self, node: MapNode) -> Parameter | None:
         name, place = node.text("name") or "", node.text("in")
@@ -123,7 +126,9 @@ class _Builder:
         found = {name for name in names.values() if name is not None}
         if len(found) != 1:
             what = f"The body of {operation.operation_id} must hold one named schema whatever its media type."
-            self.refuse(node, "content", "body-schema", what, "Put the schema under components and refer to it.")
+            self.refuse(
+                node, "content", "body-schema", what, "Put the schema under components and refer to it."
+            )
             return None
         return Body(found.pop(), _flag(node, "required"), tuple(names))
 
@@ -157,7 +162,9 @@ class _Builder:
         reference = reference_of(schema) if schema is not None else None
         if entry is not None and (reference is None or not reference.startswith(_SCHEMAS)):
             what = f"The schema of {media} has no name."
-            self.refuse(entry, "schema", "inline-schema", what, "Put it under components/schemas and refer to it.")
+            self.refuse(
+                entry, "schema", "inline-schema", what, "Put it under components/schemas and refer to it."
+            )
             return None
         return reference.removeprefix(_SCHEMAS) if reference else None
 
@@ -176,6 +183,7 @@ def build_api(api: OpenApi) -> Api:
         tags=dict(_tags(api)),
         operations=operations,
         routeless_codes=texts_of(api.root.get("x-sandkit-errors")),
+        known_values=tuple(known_values(api, operations)),
     )
 
 
@@ -187,17 +195,7 @@ def _tags(api: OpenApi) -> Iterator[tuple[str, str]]:
 
 def _apart(parameter: Parameter) -> Parameter:
     """The parameter under a name that tells its place, for when two would share one."""
-    return Parameter(
-        name=parameter.name,
-        place=parameter.place,
-        attribute=f"{parameter.place}_{parameter.attribute}",
-        required=parameter.required,
-        scalar=parameter.scalar,
-        repeated=parameter.repeated,
-        default=parameter.default,
-        description=parameter.description,
-        error_code=parameter.error_code,
-    )
+    return replace(parameter, attribute=f"{parameter.place}_{parameter.attribute}")
 
 
 def _media_types(node: MapNode) -> tuple[str, ...]:

@@ -94,6 +94,15 @@ class ApiOperation:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownValues:
+    """The values of an open set known today; `place` tells people where it stands."""
+
+    name: str
+    place: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """The whole API. `routeless_codes` are given when no operation was reached."""
 
@@ -103,3 +112,4 @@ class Api:
     tags: Mapping[str, str]
     operations: tuple[ApiOperation, ...]
     routeless_codes: tuple[str, ...]
+    known_values: tuple[KnownValues, ...]

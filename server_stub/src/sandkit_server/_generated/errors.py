@@ -12,6 +12,8 @@ from types import MappingProxyType
 class ErrorCode(StrEnum):
     """The codes of specs/errors.yaml; a member is spelled like its code, with `_` for `::`."""
 
+    REQUEST_MALFORMED_HTTP = "REQUEST::MALFORMED_HTTP"
+    """The bytes that arrived are not an HTTP request."""
     REQUEST_MALFORMED_JSON = "REQUEST::MALFORMED_JSON"
     """The body is not valid JSON in UTF-8, or is missing where one is required."""
     REQUEST_INVALID_PARAMETER = "REQUEST::INVALID_PARAMETER"
@@ -26,10 +28,14 @@ class ErrorCode(StrEnum):
     """No operation of the API has this path."""
     REQUEST_METHOD_NOT_ALLOWED = "REQUEST::METHOD_NOT_ALLOWED"
     """The path exists but has no operation for this method."""
+    REQUEST_TIMEOUT = "REQUEST::TIMEOUT"
+    """The request's body did not arrive within the time the server waits for it."""
     REQUEST_PAYLOAD_TOO_LARGE = "REQUEST::PAYLOAD_TOO_LARGE"
     """The body is larger than the server accepts."""
     REQUEST_UNSUPPORTED_MEDIA_TYPE = "REQUEST::UNSUPPORTED_MEDIA_TYPE"
     """The body's content type or content encoding is not one this operation reads."""
+    REQUEST_HEADERS_TOO_LARGE = "REQUEST::HEADERS_TOO_LARGE"
+    """The request line and headers together are larger than the server accepts."""
     REQUEST_INTERNAL_ERROR = "REQUEST::INTERNAL_ERROR"
     """The server failed in a way it did not foresee."""
     REQUEST_UNAVAILABLE = "REQUEST::UNAVAILABLE"
@@ -147,6 +153,12 @@ class ErrorDescriptor:
 
 ERRORS: Mapping[ErrorCode, ErrorDescriptor] = MappingProxyType(
     {
+        ErrorCode.REQUEST_MALFORMED_HTTP: ErrorDescriptor(
+            status=400,
+            meaning="The bytes that arrived are not an HTTP request.",
+            retryable=Retryable.NEVER,
+            remedy="Use an HTTP/1.1 client; check that nothing between client and server rewrites the request.",
+        ),
         ErrorCode.REQUEST_MALFORMED_JSON: ErrorDescriptor(
             status=400,
             meaning="The body is not valid JSON in UTF-8, or is missing where one is required.",
@@ -183,6 +195,12 @@ ERRORS: Mapping[ErrorCode, ErrorDescriptor] = MappingProxyType(
             retryable=Retryable.NEVER,
             remedy="Use one of the methods in the Allow header.",
         ),
+        ErrorCode.REQUEST_TIMEOUT: ErrorDescriptor(
+            status=408,
+            meaning="The request's body did not arrive within the time the server waits for it.",
+            retryable=Retryable.BACKOFF,
+            remedy="Send the body without a pause; retry with back-off on a slow network.",
+        ),
         ErrorCode.REQUEST_PAYLOAD_TOO_LARGE: ErrorDescriptor(
             status=413,
             meaning="The body is larger than the server accepts.",
@@ -194,6 +212,12 @@ ERRORS: Mapping[ErrorCode, ErrorDescriptor] = MappingProxyType(
             meaning="The body's content type or content encoding is not one this operation reads.",
             retryable=Retryable.NEVER,
             remedy="Send `Content-Type` as application/json (the metadata patch also takes application/merge-patch+json), without a content encoding.",
+        ),
+        ErrorCode.REQUEST_HEADERS_TOO_LARGE: ErrorDescriptor(
+            status=431,
+            meaning="The request line and headers together are larger than the server accepts.",
+            retryable=Retryable.NEVER,
+            remedy="Send fewer or shorter headers and query parameters.",
         ),
         ErrorCode.REQUEST_INTERNAL_ERROR: ErrorDescriptor(
             status=500,

@@ -111,7 +111,7 @@ class ParameterReader(Generic[T]):
 
     def _only(self, texts: Sequence[str], violations: list[Violation]) -> T:
         if len(texts) > 1:
-            self._fail("single", "This parameter may be given once only.", violations)
+            self._fail("repeated", "This parameter may be given once only.", violations)
             return self.blank
         return self._one(texts[0], violations)
 
@@ -140,8 +140,8 @@ class Text:
         return text
 
 
-_INTEGER = re.compile(r"-?[0-9]{1,19}\Z")
-_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,3})?\Z")
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})\Z")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,39})(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,3})?\Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ from sandkit_server._generated.exchange import (
     single,
 )
 
+API_VERSION: Final = "1.0.0"
+"""The version of the API these routes serve (info.version)."""
+
 ContextT = TypeVar("ContextT")
 _encode = msgspec.json.Encoder().encode
 
@@ -943,6 +946,9 @@ ROUTES: Final[tuple[Route, ...]] = (
 """Every operation, in the order of the spec."""
 
 ROUTELESS_CODES: Final[tuple[ErrorCode, ...]] = (
+    ErrorCode.REQUEST_MALFORMED_HTTP,
+    ErrorCode.REQUEST_TIMEOUT,
+    ErrorCode.REQUEST_HEADERS_TOO_LARGE,
     ErrorCode.REQUEST_ROUTE_NOT_FOUND,
     ErrorCode.REQUEST_METHOD_NOT_ALLOWED,
 )

@@ -110,7 +110,9 @@ def _returns(operation: ApiOperation) -> str:
 def _call(operation: ApiOperation, returns: str) -> str:
     arguments = ["context", *(each.attribute for each in operation.at("path"))]
     arguments += ["body"] if operation.body else []
-    arguments += [f"{each.attribute}={each.attribute}" for each in operation.parameters if each.place != "path"]
+    arguments += [
+        f"{each.attribute}={each.attribute}" for each in operation.parameters if each.place != "path"
+    ]
     call = f"await service.{operation.function}({', '.join(arguments)})"
     return call if returns == "None" else f"answer = {call}"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sandkit_codegen.load import UNKNOWN
 from sandkit_codegen.rendering import NOTICE, Renderer, formatted
 from sandkit_codegen.source import Source
+from sandkit_codegen.tables import render_tables
 from sandkit_codegen.targets.server.models import render_models
 from sandkit_codegen.targets.server.operations import operation_views
 from sandkit_codegen.toolchain import Toolchain
@@ -15,7 +15,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _IMPORTS = "from {package}.redaction import redacted\n"
 
 
-def render_server(source: Source, toolchain: Toolchain, package: str = "sandkit_server._generated") -> dict[str, str]:
+def render_server(
+    source: Source, toolchain: Toolchain, package: str = "sandkit_server._generated"
+) -> dict[str, str]:
     """Every file of the package by its name. Raises SpecError, ToolchainError."""
     renderer = Renderer(_TEMPLATES)
     api = source.api
@@ -24,12 +26,11 @@ def render_server(source: Source, toolchain: Toolchain, package: str = "sandkit_
         "protocol": "LifecycleApi",
         "operations": operation_views(api),
         "routeless_codes": api.routeless_codes,
-        "errors": source.errors,
-        "machines": tuple(source.states.values()),
-        "unknown": UNKNOWN,
+        "api_version": api.version,
     }
-    names = ("__init__", "errors", "states", "instants", "redaction", "exchange", "api", "routes")
+    names = ("__init__", "instants", "redaction", "exchange", "api", "routes")
     files = {f"{name}.py": renderer.render(f"{name}.py.jinja", **context) for name in names}
+    files.update(render_tables(source, package))
     files["models.py"] = _models(source, toolchain, package)
     return formatted(files)
 

@@ -1,0 +1,61 @@
+"""Which folders are generated, and by which target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandkit_codegen.source import Source
+from sandkit_codegen.targets.conformance import render_conformance
+from sandkit_codegen.targets.server import render_server
+from sandkit_codegen.toolchain import Toolchain
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What a target may read: the specs, the generators, and the root of the repository."""
+
+    source: Source
+    toolchain: Toolchain
+    root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One generated folder, relative to the root, with the text of every file in it."""
+
+    path: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A folder and what fills it. The folder holds generated files only."""
+
+    name: str
+    path: str
+    render: Callable[[Workspace], Mapping[str, str]]
+
+
+TARGETS: tuple[Target, ...] = (
+    Target(
+        "server",
+        "server_stub/src/sandkit_server/_generated",
+        lambda work: render_server(work.source, work.toolchain),
+    ),
+    Target(
+        "conformance",
+        "sdks/conformance/src/sandkit_conformance/_generated",
+        lambda work: render_conformance(work.source),
+    ),
+)
+
+
+def render(workspace: Workspace, targets: Iterable[Target]) -> tuple[Folder, ...]:
+    """Render the targets side by side, in the order given. Raises what the first failing target raises."""
+    chosen = tuple(targets)
+    with ThreadPoolExecutor(max_workers=len(chosen) or 1, thread_name_prefix="target") as pool:
+        rendered = pool.map(lambda target: Folder(target.path, target.render(workspace)), chosen)
+        return tuple(rendered)
