@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+import sys
+
+from sandkit_codegen.lint.command import main
+
+sys.exit(main())
