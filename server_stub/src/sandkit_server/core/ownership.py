@@ -51,9 +51,15 @@ class Proceed:
 
 @dataclass(frozen=True, slots=True)
 class ClaimPlan:
-    """The claims to make, in the order of the request; all others of the request are there already."""
+    """What a create does about its claims.
+
+    Attributes:
+        create: Claims to make, in the order of the request; all others of the request are there already.
+        ours: Managed claims that an earlier attempt of the same create left.
+    """
 
     create: tuple[ClaimTemplate, ...]
+    ours: tuple[Claim, ...] = ()
 
 
 class CreateStage(Enum):
@@ -116,7 +122,8 @@ def plan_claims(
             message = f"Claim {name} does not exist and createIfNotExists is false."
             return Refusal(ErrorCode.VOLUME_PVC_NOT_FOUND, message)
         create.append(_template(sandbox_id, source, policy))
-    return ClaimPlan(tuple(create))
+    there = [claim for claim in existing.values() if claim is not None]
+    return ClaimPlan(tuple(create), tuple(sweepable(there, sandbox_id)))
 
 
 def after_read_error(name: str, error: PortError) -> Refusal:

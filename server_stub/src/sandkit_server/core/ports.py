@@ -144,6 +144,8 @@ class Workload:
         ref: Identity for owner references, of whatever object the provider made.
         version: Opaque; changes with every change of the object.
         replicas: Copies of the sandbox; only 1 can be paused (PAU-16).
+        ever_ready: Whether it has been Running since it was made; one that never was is rolled back when it
+            fails.
     """
 
     sandbox: Sandbox
@@ -151,6 +153,7 @@ class Workload:
     version: str
     request_digest: str
     replicas: int = 1
+    ever_ready: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,12 +198,12 @@ class WorkloadProvider(Protocol):
         """
         ...
 
-    async def abandon(self, sandbox_id: str, reason: str, message: str) -> None:
-        """Release everything a failed workload holds.
+    async def abandon(self, sandbox_id: str, version: str, reason: str, message: str) -> None:
+        """Release everything a workload that never became ready holds.
 
         Where the engine can, an inert record stays that answers ``get`` with state Failed and the reason,
         mounts nothing and is removed by ``delete``; where it cannot, this is ``delete``. Raises as
-        ``delete``.
+        ``delete``, and VersionConflict.
         """
         ...
 

@@ -1,0 +1,83 @@
+"""Finishing what a crash or a failed clean-up left undone, beside any number of servers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from sandkit_server.core import ownership
+from sandkit_server.core.claims import ClaimKeeper
+from sandkit_server.core.creation import Creation
+from sandkit_server.core.model import SandboxState
+from sandkit_server.core.policy import Policy
+from sandkit_server.core.port_errors import NotFound, PortError
+from sandkit_server.core.ports import Claim, Clock, Workload, WorkloadProvider
+from sandkit_server.core.readiness import Readiness
+from sandkit_server.core.removal import Removal
+
+_log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Looks at start and at intervals; every step asks the engine again before it destroys anything."""
+
+    def __init__(
+        self,
+        workloads: WorkloadProvider,
+        claims: ClaimKeeper,
+        creation: Creation,
+        readiness: Readiness,
+        removal: Removal,
+    ) -> None:
+        self._workloads = workloads
+        self._claims = claims
+        self._creation = creation
+        self._readiness = readiness
+        self._removal = removal
+
+    async def run(self, clock: Clock, policy: Policy) -> None:
+        """Look again and again, for ever."""
+        while True:
+            await clock.sleep(policy.reconcile_interval)
+            await self.look(clock, policy, starting=False)
+
+    async def look(self, clock: Clock, policy: Policy, *, starting: bool) -> None:
+        """One look. An engine that cannot be read is logged and asked again next time."""
+        try:
+            # Claims before workloads: a workload made in between must not look absent.
+            managed = await self._claims.managed()
+            workloads = await self._workloads.list()
+        except PortError as error:
+            _log.warning("reconciliation is put off: %s", error)
+            return
+        living = {workload.sandbox.id for workload in workloads}
+        born_before = ownership.oldest_possible_create(clock.now(), policy, starting=starting)
+        for claim in ownership.orphaned(managed, living, self._creation.under_way, born_before):
+            await self._reclaim(claim)
+        for workload in workloads:
+            await self._finish(workload, managed)
+
+    async def _reclaim(self, claim: Claim) -> None:
+        sandbox_id = ownership.manager_of(claim)
+        assert sandbox_id is not None
+        try:
+            await self._workloads.get(sandbox_id)
+        except NotFound:
+            _log.info("claim %s: sandbox %s is gone, deleting the claim", claim.name, sandbox_id)
+            await self._claims.discard(claim)
+        except PortError as error:
+            _log.warning("claim %s is kept, its sandbox cannot be read: %s", claim.name, error)
+
+    async def _finish(self, workload: Workload, managed: Sequence[Claim]) -> None:
+        sandbox = workload.sandbox
+        if sandbox.id in self._creation.under_way:
+            return
+        if sandbox.status.state is SandboxState.FAILED and not workload.ever_ready:
+            if ownership.sweepable(managed, sandbox.id):
+                reason, message = sandbox.status.reason or "Failed", sandbox.status.message or ""
+                await self._removal.give_up(sandbox.id, reason, message)
+            return
+        if sandbox.status.state is SandboxState.PENDING:
+            self._readiness.watch(sandbox.id, sandbox.created_at)
+        if sandbox.status.state is not SandboxState.STOPPING:
+            await self._claims.own(workload, managed)

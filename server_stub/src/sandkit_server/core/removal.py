@@ -1,0 +1,93 @@
+"""Taking sandboxes away: on a user's delete, after a failed create, when one never gets ready."""
+
+from __future__ import annotations
+
+import logging
+
+from sandkit_server.core import lifecycle, ownership
+from sandkit_server.core.claims import ClaimKeeper
+from sandkit_server.core.model import SandboxState
+from sandkit_server.core.ownership import Rollback
+from sandkit_server.core.policy import Policy
+from sandkit_server.core.port_errors import AlreadyExists, NotFound, PortError, VersionConflict
+from sandkit_server.core.ports import WorkloadProvider
+from sandkit_server.core.translation import translate, translate_delete
+
+_log = logging.getLogger(__name__)
+
+
+class Removal:
+    """The workload first; its managed claims only when that is gone (VOL-10)."""
+
+    def __init__(self, workloads: WorkloadProvider, claims: ClaimKeeper, policy: Policy) -> None:
+        self._workloads = workloads
+        self._claims = claims
+        self._policy = policy
+
+    async def delete(self, sandbox_id: str) -> None:
+        """A user's delete. Raises SandkitError; an unknown id sweeps before it is refused (VOL-09)."""
+        try:
+            workload = await self._workloads.get(sandbox_id)
+        except NotFound as error:
+            await self._claims.sweep(sandbox_id)
+            raise lifecycle.unknown("deleteSandbox", sandbox_id) from error
+        except PortError as error:
+            raise translate(error) from error
+        lifecycle.admit("deleteSandbox", workload.sandbox.status.state, sandbox_id)
+        failure = await self._delete_workload(sandbox_id)
+        if failure is not None and not ownership.may_sweep(failure):
+            raise translate_delete(failure) from failure
+        await self._claims.sweep(sandbox_id)
+
+    async def roll_back(self, sandbox_id: str, rollback: Rollback) -> bool:
+        """Take back a failed create as decided; whether nothing of it is left but what a sweep missed."""
+        if rollback is Rollback.NOTHING:
+            return True
+        if rollback is Rollback.SWEEP:
+            # Another server may have made the same keyed sandbox meanwhile; then these claims are in use.
+            gone = await self._absence(sandbox_id)
+            if not ownership.may_sweep(gone):
+                _log.warning("sandbox %s: roll-back keeps the claims: %s", sandbox_id, gone)
+                return True
+        if rollback is Rollback.DELETE_THEN_SWEEP:
+            error = await self._delete_workload(sandbox_id)
+            if not ownership.may_sweep(error):
+                _log.error("sandbox %s: roll-back could not delete the workload: %s", sandbox_id, error)
+                return False
+        await self._claims.sweep(sandbox_id)
+        return True
+
+    async def give_up(self, sandbox_id: str, reason: str, message: str) -> None:
+        """Fail a workload that never got ready, release what it holds, then sweep (VOL-13)."""
+        for _ in range(self._policy.contention_attempts):
+            try:
+                workload = await self._workloads.get(sandbox_id)
+                if workload.ever_ready or workload.sandbox.status.state not in _UNREADY:
+                    return
+                await self._workloads.abandon(sandbox_id, workload.version, reason, message)
+            except VersionConflict:
+                continue
+            except PortError as error:
+                if not ownership.may_sweep(error):
+                    _log.error("sandbox %s: could not be released: %s", sandbox_id, error)
+                    return
+            await self._claims.sweep(sandbox_id)
+            return
+        _log.error("sandbox %s: kept changing, could not be released", sandbox_id)
+
+    async def _absence(self, sandbox_id: str) -> PortError:
+        try:
+            await self._workloads.get(sandbox_id)
+        except PortError as error:
+            return error
+        return AlreadyExists(f"workload of sandbox {sandbox_id} lives")
+
+    async def _delete_workload(self, sandbox_id: str) -> PortError | None:
+        try:
+            await self._workloads.delete(sandbox_id)
+        except PortError as error:
+            return error
+        return None
+
+
+_UNREADY = frozenset({SandboxState.PENDING, SandboxState.FAILED})
