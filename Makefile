@@ -84,7 +84,7 @@ verify-generated: setup setup-codegen ## exit 1 when a generated file differs, i
 
 .PHONY: lint-specs
 lint-specs: setup $(NODE)/node_modules/.setup-done ## check specs/: Redocly, then our own rules
-	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(REDOCLY) lint --config $(NODE)/redocly.yaml specs/lifecycle.yaml
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(REDOCLY) lint --config specs/redocly.yaml specs/lifecycle.yaml
 	@$(BIN)/python -m sandkit_codegen lint
 
 # --- checks -----------------------------------------------------------------------------------------------------------------
