@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sandkit_codegen.source import Source
 from sandkit_codegen.targets.conformance import render_conformance
+from sandkit_codegen.targets.python import render_python
 from sandkit_codegen.targets.server import render_server
 from sandkit_codegen.toolchain import Toolchain
 
@@ -44,6 +45,11 @@ TARGETS: tuple[Target, ...] = (
         "server",
         "server_stub/src/sandkit_server/_generated",
         lambda work: render_server(work.source, work.toolchain),
+    ),
+    Target(
+        "python",
+        "sdks/python/src/sandkit/_generated",
+        lambda work: render_python(work.source, work.toolchain),
     ),
     Target(
         "conformance",

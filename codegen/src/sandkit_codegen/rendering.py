@@ -112,7 +112,8 @@ def formatted(files: Mapping[str, str]) -> dict[str, str]:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(files[name], encoding="utf-8", newline="\n")
         if python:
-            _ruff("check", "--fix-only", "--select=F401,I", root=root)
+            first_party = "lint.isort.known-first-party = ['sandkit', 'sandkit_conformance', 'sandkit_server']"
+            _ruff("check", "--fix-only", "--select=F401,I", f"--config={first_party}", root=root)
             _ruff("format", root=root)
         return {
             name: (root / name).read_text(encoding="utf-8") if name in python else text

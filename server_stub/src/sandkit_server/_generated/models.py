@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Annotated, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
+
 from sandkit_server._generated.instants import Instant
 from sandkit_server._generated.redaction import redacted
 

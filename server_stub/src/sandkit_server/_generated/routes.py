@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import msgspec
+
 from sandkit_server._generated import models
 from sandkit_server._generated.api import LifecycleApi
 from sandkit_server._generated.errors import ErrorCode
