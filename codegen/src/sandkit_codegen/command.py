@@ -15,6 +15,7 @@ from sandkit_codegen.rendering import COMMAND, FormattingError
 from sandkit_codegen.source import read_source
 from sandkit_codegen.staging import swap_in
 from sandkit_codegen.toolchain import Toolchain, ToolchainError
+from sandkit_codegen.unasync import UnasyncError
 
 DRIFT, BROKEN = 1, 2
 
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         return verb(options.root, _rendered(options.root, _chosen(options.target)))
     except SpecError as error:
         return _fail("\n".join(str(finding) for finding in error.findings))
-    except (ToolchainError, FormattingError) as error:
+    except (ToolchainError, FormattingError, UnasyncError) as error:
         return _fail(f"sandkit-codegen: {error}")
 
 
@@ -37,9 +38,8 @@ def generate(root: Path, folders: tuple[Folder, ...]) -> int:
     """Write what differs; says which folders it replaced."""
     replaced = swap_in(root, folders)
     for folder in folders:
-        _say(
-            f"{'written ' if folder.path in replaced else 'same    '} {folder.path} ({len(folder.files)} files)"
-        )
+        fate = "written" if folder.path in replaced else "same"
+        _say(f"{fate:8} {folder.path} ({len(folder.files)} files)")
     return 0
 
 

@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandkit_codegen.rendering import NOTICE, formatted
 from sandkit_codegen.source import Source
 from sandkit_codegen.targets.conformance import render_conformance
+from sandkit_codegen.targets.docs import render_docs
 from sandkit_codegen.targets.python import render_python
 from sandkit_codegen.targets.server import render_server
 from sandkit_codegen.toolchain import Toolchain
+from sandkit_codegen.unasync import sync_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,20 @@ TARGETS: tuple[Target, ...] = (
         "sdks/conformance/src/sandkit_conformance/_generated",
         lambda work: render_conformance(work.source),
     ),
+    Target("docs", "docs/reference/_generated", lambda work: render_docs(work.source)),
+    Target(
+        "sync",
+        "sdks/python/src/sandkit/_sync",
+        lambda work: _blocking(work, "sdks/python/src/sandkit/_async"),
+    ),
+    Target("sync", "sdks/python/tests/_sync", lambda work: _blocking(work, "sdks/python/tests/_async")),
 )
+
+
+def _blocking(workspace: Workspace, source: str) -> Mapping[str, str]:
+    """The blocking twin of a folder of asynchronous sources, which are written by hand."""
+    notice = NOTICE.replace("specs/", f"{Path(source).parent.as_posix()}/{{source}}")
+    return formatted(sync_tree(workspace.root / source, notice))
 
 
 def render(workspace: Workspace, targets: Iterable[Target]) -> tuple[Folder, ...]:

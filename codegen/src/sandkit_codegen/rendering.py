@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,12 @@ class Renderer:
             snake=naming.snake_case,
             constant=naming.constant_case,
             pascal=naming.pascal_case,
-            code_member=naming.constant_case,
         )
         self._environment.globals.update(notice=NOTICE)
+
+    def add_filters(self, **filters: Callable[..., str]) -> None:
+        """Make functions available to the templates as filters."""
+        self._environment.filters.update(filters)
 
     def render(self, template: str, /, **context: Any) -> str:
         """The text of one template. Raises jinja2.TemplateError."""
@@ -76,7 +79,7 @@ def _escape(character: str) -> str:
 
 
 def docstring(text: str, indent: int = 4) -> str:
-    """A docstring whose content is the text as paragraphs, wrapped; quotes and backslashes are made harmless."""
+    """The text as a docstring: paragraphs wrapped, quotes and backslashes made harmless."""
     paragraphs = [_wrapped(part, LINE_LENGTH - indent - 4) for part in text.strip().split("\n\n")]
     body = "\n\n".join(paragraphs).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     if body.endswith('"'):
@@ -112,7 +115,9 @@ def formatted(files: Mapping[str, str]) -> dict[str, str]:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(files[name], encoding="utf-8", newline="\n")
         if python:
-            first_party = "lint.isort.known-first-party = ['sandkit', 'sandkit_conformance', 'sandkit_server']"
+            first_party = (
+                "lint.isort.known-first-party = ['sandkit', 'sandkit_conformance', 'sandkit_server']"
+            )
             _ruff("check", "--fix-only", "--select=F401,I", f"--config={first_party}", root=root)
             _ruff("format", root=root)
         return {

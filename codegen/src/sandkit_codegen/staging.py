@@ -1,8 +1,7 @@
-"""Puts generated folders in their place: written beside it first, then swapped, so that no reader sees half."""
+"""Puts generated folders in their place: written beside it, then swapped, so that no reader sees half."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -48,11 +47,11 @@ def _swap(stage: Path, place: Path) -> None:
     """Two renames: a crash between them leaves the old folder under its `.old` name, never a mixture."""
     old = stage.with_suffix(".old")
     if place.exists():
-        os.replace(place, old)
+        place.replace(old)
     try:
-        os.replace(stage, place)
+        stage.replace(place)
     except OSError:
         if old.exists():
-            os.replace(old, place)
+            old.replace(place)
         raise
     shutil.rmtree(old, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The library generators, each in an environment of its own, at the version the templates were written for."""
+"""The library generators, each in an environment of its own, at the version our templates fit."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ class Toolchain:
     folder: Path
 
     def run(self, generator: Generator, arguments: Sequence[str], working_folder: Path) -> None:
-        """Run one generator to its end. Raises ToolchainError when it is not there, is another one, or fails."""
+        """Run one generator to its end.
+
+        Raises ToolchainError when it is not there, is of another version, takes too long or fails.
+        """
         command = self._command(generator)
         environment = {**_environment(), "PATH": f"{command.parent}{os.pathsep}{os.defpath}"}
         try:

@@ -6,7 +6,9 @@ from sandkit_codegen.load import PlainValue, Requirement, plain, requirement_dig
 from sandkit_codegen.rendering import NOTICE, json_text
 from sandkit_codegen.source import Source
 
-_PACKAGE = f'# {NOTICE}\n"""The specs as package data: openapi, states, errors and the catalogue of requirements."""\n'
+_PACKAGE = f"""# {NOTICE}
+\"\"\"The specs as package data: openapi, states, errors and the catalogue of requirements.\"\"\"
+"""
 
 
 def render_conformance(source: Source) -> dict[str, str]:

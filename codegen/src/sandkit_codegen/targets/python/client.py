@@ -34,6 +34,10 @@ def render_client(source: Source, toolchain: Toolchain, package: str) -> dict[st
         toolchain.run(CLIENT, arguments, folder)
         made = folder / "client"
         modules = {"models.py": made / "models" / "__init__.py"}
-        modules |= {f"operations/{path.name}": path for path in sorted((made / "api" / "operations").glob("*.py"))}
+        modules |= {
+            f"operations/{path.name}": path for path in sorted((made / "api" / "operations").glob("*.py"))
+        }
         del modules["operations/__init__.py"]
-        return {name: f"# {NOTICE}\n{path.read_text(encoding='utf-8').lstrip()}" for name, path in modules.items()}
+        return {
+            name: f"# {NOTICE}\n{path.read_text(encoding='utf-8').lstrip()}" for name, path in modules.items()
+        }

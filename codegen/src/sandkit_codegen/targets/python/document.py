@@ -7,10 +7,21 @@ travels in `x-sandkit-view`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sandkit_codegen.load import Finding, MapNode, Node, OpenApi, SpecError, plain, reference_of, texts_of
+from sandkit_codegen.load import (
+    Finding,
+    MapNode,
+    Node,
+    OpenApi,
+    PlainValue,
+    SpecError,
+    plain,
+    reference_of,
+    texts_of,
+)
 from sandkit_codegen.naming import snake_case
 from sandkit_codegen.rendering import docstring
 from sandkit_codegen.wire import Api, ApiOperation, Parameter
@@ -111,14 +122,16 @@ def _view(api: OpenApi, node: Node, mode: str) -> dict[str, Any]:
 
 
 def _purpose(mode: str) -> str:
-    return {"request": "Part of a request.", "answer": "Part of an answer."}.get(mode, "Part of requests and answers.")
+    return {"request": "Part of a request.", "answer": "Part of an answer."}.get(
+        mode, "Part of requests and answers."
+    )
 
 
 def _field_text(node: MapNode) -> str:
     parts = [(node.text("description") or "").strip()]
     default = node.get("default")
     if default is not None:
-        parts.append(f"The server's default is `{_json(plain(default))}`.")
+        parts.append(f"The server's default is `{_shown(plain(default))}`.")
     known = texts_of(node.get("x-known-values")) or texts_of(node.get("enum"))
     if known:
         parts.append(f"Known values: {', '.join(known)}.")
@@ -126,12 +139,8 @@ def _field_text(node: MapNode) -> str:
     return docstring(text) if text else ""
 
 
-def _json(value: object) -> str:
-    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if _is_word(value) else str(value)
-
-
-def _is_word(value: object) -> bool:
-    return value is None or isinstance(value, bool)
+def _shown(value: PlainValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _properties(api: OpenApi, node: Node) -> Iterator[tuple[str, MapNode]]:

@@ -14,7 +14,9 @@ _TEMPLATES = Path(__file__).parent / "templates" / "package"
 _NAMES = ("__init__", "absence", "decoding", "exchange", "table", "envelope")
 
 
-def render_python(source: Source, toolchain: Toolchain, package: str = "sandkit._generated") -> dict[str, str]:
+def render_python(
+    source: Source, toolchain: Toolchain, package: str = "sandkit._generated"
+) -> dict[str, str]:
     """Every file of the package by its name. Raises SpecError, ToolchainError."""
     renderer = Renderer(_TEMPLATES)
     context = {"package": package, "operations": source.api.operations}

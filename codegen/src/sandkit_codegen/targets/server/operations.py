@@ -166,8 +166,9 @@ def _decoder(scalar: Scalar) -> str:
     lengths = _arguments({"min_length": scalar.min_length, "max_length": scalar.max_length})
     if scalar.pattern is None:
         return f"Text({lengths})" if lengths else "str"
-    pattern = f"pattern=re.compile({literal(python_pattern(scalar.pattern))}), shown_pattern={literal(scalar.pattern)}"
-    return f"Text({', '.join(part for part in (lengths, pattern) if part)})"
+    pattern = f"pattern=re.compile({literal(python_pattern(scalar.pattern))})"
+    parts = (lengths, pattern, f"shown_pattern={literal(scalar.pattern)}")
+    return f"Text({', '.join(part for part in parts if part)})"
 
 
 def _arguments(values: dict[str, int | float | None]) -> str:
