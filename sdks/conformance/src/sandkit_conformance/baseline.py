@@ -1,0 +1,76 @@
+"""Baselines: failures that are known and excused. A line that no longer fails is stale, and that is red."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from sandkit_conformance.catalogue import Catalogue
+from sandkit_conformance.failures import BadFileError, Problem, SuiteError
+from sandkit_conformance.scenario.document import read_document
+from sandkit_conformance.scenario.schema import problems, validator
+from sandkit_conformance.verdict import EXECUTED, CheckResult, Verdict
+
+
+@frozen
+class Excuse:
+    """Why a requirement is allowed to fail."""
+
+    requirement: str
+    reason: str
+
+
+@frozen
+class Baseline:
+    """The excused requirements of a target."""
+
+    excuses: Mapping[str, Excuse] = field(factory=dict)
+
+    def apply(self, checks: Iterable[CheckResult]) -> list[CheckResult]:
+        """Turn excused failures into their own verdict; the reason comes first."""
+        return [self._applied(check) for check in checks]
+
+    def _applied(self, check: CheckResult) -> CheckResult:
+        excuse = self.excuses.get(check.requirement)
+        if excuse is None or check.verdict is not Verdict.FAIL:
+            return check
+        return evolve(check, verdict=Verdict.EXCUSED, reasons=(f"excused: {excuse.reason}", *check.reasons))
+
+    def stale(self, checks: Iterable[CheckResult]) -> tuple[str, ...]:
+        """Lines whose requirement was checked and did not fail anywhere."""
+        verdicts: dict[str, set[Verdict]] = {}
+        for check in checks:
+            verdicts.setdefault(check.requirement, set()).add(check.verdict)
+        return tuple(
+            f"{name} is excused ({excuse.reason}) and did not fail; take it out of the baseline"
+            for name, excuse in self.excuses.items()
+            if verdicts.get(name, set()) & EXECUTED and Verdict.EXCUSED not in verdicts[name]
+        )
+
+
+def load_baseline(path: Path, catalogue: Catalogue) -> Baseline:
+    """Read a baseline file.
+
+    Raises:
+        SuiteError: it cannot be read, does not match its schema, or names an unknown requirement.
+    """
+    try:
+        document = read_document(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError(f"cannot read the baseline {path}: {error}") from error
+    found = list(problems(document, validator("baseline"), document.data))
+    entries: list[Mapping[str, Any]] = [] if found else document.data["excused"]
+    for index, entry in enumerate(entries):
+        if entry["requirement"] not in catalogue.requirements:
+            position = document.position(("excused", index))
+            found.append(
+                Problem(position, f"there is no requirement {entry['requirement']} in the catalogue")
+            )
+    if found:
+        raise BadFileError(found)
+    return Baseline(
+        {entry["requirement"]: Excuse(entry["requirement"], entry["reason"]) for entry in entries}
+    )

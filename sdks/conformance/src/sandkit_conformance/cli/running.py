@@ -1,0 +1,153 @@
+"""`run`, `sweep` and `doctor`: what needs a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import click
+from rich.console import Console
+
+from sandkit_conformance.baseline import Baseline, load_baseline
+from sandkit_conformance.catalogue import load_catalogue
+from sandkit_conformance.cli.browsing import console
+from sandkit_conformance.diagnosis import diagnose
+from sandkit_conformance.engine.run import DEFAULT_CONCURRENCY, Listener, Run, RunOptions
+from sandkit_conformance.profile import DEFAULT_PROFILE, PROFILES
+from sandkit_conformance.reports.console import mark, print_report
+from sandkit_conformance.reports.document import report_document
+from sandkit_conformance.reports.writing import write_reports
+from sandkit_conformance.scenario.loader import load_suite
+from sandkit_conformance.sweeping import sweep_run
+from sandkit_conformance.target import Target, TargetOptions, load_target
+from sandkit_conformance.verdict import CheckResult, ExitCode
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def _target_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which server, shared by every command that talks to one."""
+    for option in reversed(
+        (
+            click.option("--base-url", metavar="URL", help="Address of the API, with or without /v1."),
+            click.option(
+                "--api-key-env", metavar="NAME", help="Environment variable that holds the API key."
+            ),
+            click.option("--target", "target_file", type=_FILE, help="Target file; the options win over it."),
+            click.option("--probe-url", metavar="URL", help="Address of the probe port."),
+            click.option("--probe-key-env", metavar="NAME", default="SANDKIT_PROBE_KEY", show_default=True),
+            click.option("--control-url", metavar="URL", help="Address of the control port."),
+            click.option(
+                "--control-key-env", metavar="NAME", default="SANDKIT_CONTROL_KEY", show_default=True
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def _load(target_file: Path | None, options: dict[str, Any]) -> Target:
+    names = ("base_url", "api_key_env", "probe_url", "probe_key_env", "control_url", "control_key_env")
+    return load_target(target_file, TargetOptions(**{name: options[name] for name in names}), os.environ)
+
+
+@click.command()
+@_target_options
+@click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT_PROFILE, show_default=True)
+@click.option(
+    "--req", "patterns", multiple=True, metavar="PATTERN", help="Only these, e.g. 'VOL-*'. May be repeated."
+)
+@click.option(
+    "--gate",
+    type=click.Choice(["spec", "proposed", "all"]),
+    default="spec",
+    show_default=True,
+    help="What counts for the exit code: MUSTs of the published contract, proposed MUSTs too, or everything.",
+)
+@click.option("--baseline", "baseline_file", type=_FILE, help="Known failures; stale lines are red (exit 4).")
+@click.option(
+    "--report-dir", type=_FOLDER, help="Folder for report.html, report.json, report.xml, trace and ledger."
+)
+@click.option(
+    "--scenarios", "scenario_dir", type=_FOLDER, help="Play these scenario files instead of the suite's own."
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Repeat the order and the races of an earlier run.")
+@click.option("--concurrency", type=click.IntRange(1, 64), default=DEFAULT_CONCURRENCY, show_default=True)
+@click.option("--json-events", is_flag=True, help="Print every verdict as a line of JSON when it falls.")
+def run(target_file: Path | None, **options: Any) -> int:
+    """Play the scenarios against a server and report a verdict for every requirement."""
+    target = _load(target_file, options)
+    catalogue = load_catalogue()
+    suite = load_suite(catalogue, options["scenario_dir"])
+    baseline = load_baseline(options["baseline_file"], catalogue) if options["baseline_file"] else Baseline()
+    run_options = RunOptions(
+        profile=PROFILES[options["profile"]],
+        patterns=options["patterns"],
+        gate=options["gate"],
+        seed=options["seed"],
+        concurrency=options["concurrency"],
+        report_dir=options["report_dir"],
+        baseline=baseline,
+        command=shlex.join(["sandkit-conformance", *sys.argv[1:]]),
+    )
+    out = console()
+    listener = _json_listener if options["json_events"] else _progress(out)
+    result = anyio.run(Run(target, catalogue, suite, run_options, listener).execute)
+    document = report_document(result)
+    if not options["json_events"]:
+        print_report(document, out)
+    if options["report_dir"]:
+        for path in write_reports(document, result, options["report_dir"]):
+            click.echo(path, err=options["json_events"])
+    return int(result.exit_code)
+
+
+def _json_listener(check: CheckResult) -> None:
+    fields = {"requirement": check.requirement, "scenario": check.scenario, "step": check.step}
+    click.echo(json.dumps({**fields, "verdict": check.verdict, "reasons": check.reasons}, ensure_ascii=False))
+
+
+def _progress(out: Console) -> Listener:
+    """One sign per check as it falls, so that a person sees the run move."""
+
+    def show(check: CheckResult) -> None:
+        out.print(mark(check.verdict), end="", soft_wrap=True)
+
+    return show
+
+
+@click.command()
+@_target_options
+@click.option(
+    "--run-id", metavar="ID", help="The run to sweep up after; stands in its report and in its ledger."
+)
+@click.option(
+    "--ledger", "ledger_file", type=_FILE, help="ledger.ndjson of the run; finds claims and snapshots, too."
+)
+def sweep(target_file: Path | None, run_id: str | None, ledger_file: Path | None, **options: Any) -> int:
+    """Delete what a killed run has left: what carries its label or stands in its ledger, and nothing else."""
+    if not run_id and not ledger_file:
+        raise click.UsageError("give --run-id, --ledger, or both")
+    target = _load(target_file, options)
+    report = anyio.run(sweep_run, target, load_catalogue(), run_id, ledger_file)
+    for line in report.lines():
+        click.echo(line)
+    return int(ExitCode.GOOD if not report.left else ExitCode.FAILURES)
+
+
+@click.command()
+@_target_options
+def doctor(target_file: Path | None, **options: Any) -> int:
+    """Say whether the suite can work with a server, and what its answers would be worth."""
+    target = _load(target_file, options)
+    findings = anyio.run(diagnose, target, load_catalogue())
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.good else 'MEND'}  {finding.text}")
+    return int(ExitCode.GOOD if all(finding.good for finding in findings) else ExitCode.CANNOT_RUN)

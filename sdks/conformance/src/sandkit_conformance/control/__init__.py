@@ -1,0 +1,1 @@
+"""Control: how a target lets itself be disturbed: faults, gates, its clock, restarts."""

@@ -1,0 +1,83 @@
+"""The control protocol over HTTP, `sandkit-control/1`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from attrs import evolve, frozen
+
+from sandkit_conformance.drivers.side_port import SidePort, SidePortError
+from sandkit_conformance.failures import SuiteError
+
+PROTOCOL: Final = "sandkit-control/1"
+
+
+@frozen
+class HttpControl:
+    """A `Control` behind a side port."""
+
+    port: SidePort
+    features: frozenset[str]
+
+    async def advance(self, seconds: float) -> str:
+        """See `Control.advance`."""
+        answer = await self.port.ask("POST", "/v1/clock/advance", {"seconds": seconds})
+        return str(answer["time"])
+
+    async def inject(self, fields: Mapping[str, Any]) -> str:
+        """See `Control.inject`."""
+        answer = await self.port.ask("POST", "/v1/faults", dict(fields))
+        return str(answer["id"])
+
+    async def clear_fault(self, fault: str) -> None:
+        """See `Control.clear_fault`."""
+        await self._forgiving("DELETE", f"/v1/faults/{quote(fault, safe='')}")
+
+    async def fault_hits(self, fault: str) -> int | None:
+        """See `Control.fault_hits`."""
+        answer = await self.port.ask("GET", "/v1/faults")
+        faults = answer.get("faults", answer) if isinstance(answer, dict) else answer
+        return next((int(entry.get("hits", 0)) for entry in faults if entry.get("id") == fault), None)
+
+    async def hold(self, fields: Mapping[str, Any]) -> str:
+        """See `Control.hold`."""
+        answer = await self.port.ask("POST", "/v1/gates", dict(fields))
+        return str(answer["id"])
+
+    async def held(self, gate: str, wait: float) -> int:
+        """See `Control.held`."""
+        patient = evolve(self.port, timeout=wait + self.port.timeout)
+        answer = await patient.ask("GET", f"/v1/gates/{quote(gate, safe='')}", query={"wait": wait})
+        return int(answer["held"])
+
+    async def release(self, gate: str) -> None:
+        """See `Control.release`."""
+        await self._forgiving("POST", f"/v1/gates/{quote(gate, safe='')}/release")
+
+    async def drop_gate(self, gate: str) -> None:
+        """See `Control.drop_gate`."""
+        await self._forgiving("DELETE", f"/v1/gates/{quote(gate, safe='')}")
+
+    async def restart(self, *, graceful: bool) -> None:
+        """See `Control.restart`."""
+        await self.port.ask("POST", "/v1/restart", {"graceful": graceful})
+
+    async def _forgiving(self, method: str, path: str) -> None:
+        exchange = await self.port.exchange(method, path)
+        if not exchange.ok and exchange.status != 404:
+            raise SidePortError(f"the control port: {method} {path}: {exchange.outcome()}")
+
+
+async def connect_control(port: SidePort) -> HttpControl:
+    """Ask the port who it is.
+
+    Raises:
+        SuiteError: it cannot be reached, refuses the key, or speaks another protocol.
+    """
+    info = await port.ask("GET", "/v1/info")
+    protocol = info.get("protocol") if isinstance(info, dict) else None
+    if protocol != PROTOCOL:
+        raise SuiteError(f"the control port speaks {protocol!r}; this suite speaks {PROTOCOL}")
+    return HttpControl(port, frozenset(info.get("capabilities", ())))

@@ -1,0 +1,1 @@
+"""Drivers: the ways a call can reach the server. The suite's own is raw HTTP."""

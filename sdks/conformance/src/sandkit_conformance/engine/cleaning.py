@@ -1,0 +1,140 @@
+"""Cleaning up: evidence first, then faults and gates, then what the ledger holds and nothing else."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import anyio
+
+from sandkit_conformance.drivers.port import Exchange
+from sandkit_conformance.drivers.side_port import SidePortError
+from sandkit_conformance.engine.client import send
+from sandkit_conformance.engine.context import ScenarioContext, StepContext
+from sandkit_conformance.engine.requests import build_call
+from sandkit_conformance.failures import Position
+from sandkit_conformance.ledger import Entry
+from sandkit_conformance.scenario.model import Step
+
+_READS: Final = {"sandbox": "getSandbox", "snapshot": "getSnapshot", "pool": "getPool"}
+_DELETES: Final = {"sandbox": "deleteSandbox", "snapshot": "deleteSnapshot", "pool": "deletePool"}
+_EVIDENCE_SECONDS: Final = 5.0
+# Sandboxes first: a snapshot, a pool or a claim may still be in use by one.
+_ORDER: Final = ("sandbox", "snapshot", "pool", "workload", "claim")
+
+
+def _context(scenario: ScenarioContext, number: str) -> StepContext:
+    return StepContext(scenario, Step(verb="call", body={}, number=number, position=Position("", 0)))
+
+
+async def capture_evidence(scenario: ScenarioContext) -> None:
+    """Write down how things stand after something went wrong, before anything is deleted."""
+    run, context = scenario.run, _context(scenario, "evidence")
+    if run.health.dead:
+        return
+    own = run.ledger.standing(scenario.scenario.name)
+    with anyio.move_on_after(_EVIDENCE_SECONDS):
+        for entry in own:
+            operations = [_READS[entry.kind]] if entry.kind in _READS else []
+            operations += ["getSandboxEvents", "getSandboxLogs"] if entry.kind == "sandbox" else []
+            for operation in operations:
+                await _call(operation, entry.name, context, "evidence")
+        if run.probe and "view" in run.probe.features:
+            try:
+                view = await run.probe.view()
+            except SidePortError as error:
+                context.record("evidence", problem=str(error))
+                return
+            names = frozenset(entry.name for entry in own)
+            context.record("evidence", belonging=list(view.belonging_to(names)), view=view.rows_of(names))
+
+
+async def _call(operation: str, name: str, context: StepContext, purpose: str) -> Exchange:
+    built = build_call({"call": operation, "for": name}, context.run, context.run.target.seconds("request"))
+    return await send(context, built, purpose)
+
+
+async def take_back(scenario: ScenarioContext) -> list[str]:
+    """Clear faults, drop gates, delete what the scenario made; says what could not be."""
+    problems = await _calm(scenario)
+    run = scenario.run
+    entries = run.ledger.standing(scenario.scenario.name)
+    for entry in sorted(entries, key=lambda one: _ORDER.index(one.kind)):
+        if run.health.dead:
+            problems.append(f"{entry.kind} {entry.name} is left: {run.health.dead}")
+            continue
+        problem = await _delete(entry, _context(scenario, "cleanup"))
+        if problem:
+            problems.append(f"{entry.kind} {entry.name} is left: {problem}")
+        else:
+            run.ledger.gone(entry)
+    return problems
+
+
+async def _calm(scenario: ScenarioContext) -> list[str]:
+    control = scenario.run.control
+    problems: list[str] = []
+    if control is None:
+        return problems
+    for fault in scenario.faults.values():
+        try:
+            await control.clear_fault(fault)
+        except SidePortError as error:
+            problems.append(str(error))
+    for gate in scenario.gates.values():
+        try:
+            await control.drop_gate(gate)
+        except SidePortError as error:
+            problems.append(str(error))
+    scenario.faults.clear()
+    scenario.gates.clear()
+    return problems
+
+
+async def _delete(entry: Entry, context: StepContext) -> str | None:
+    """Delete one entry and wait until it is gone; the reason when that cannot be done."""
+    if entry.kind in {"claim", "workload"}:
+        return await _delete_by_probe(entry, context)
+    budget = context.run.target.seconds("stop")
+    deadline = time.monotonic() + budget
+    pause = context.run.target.seconds("poll")
+    last = ""
+    while time.monotonic() < deadline:
+        exchange = await _call(_DELETES[entry.kind], entry.name, context, "cleanup")
+        if exchange.status == 404:
+            return None
+        last = exchange.outcome()
+        if exchange.ok and await _gone(entry, context, deadline):
+            return None
+        # 409: it is still being made, or in use by something that is about to go.
+        if not exchange.ok and exchange.status not in {409, 429, 500, 503}:
+            break
+        await anyio.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
+    return f"delete answered {last}"
+
+
+async def _gone(entry: Entry, context: StepContext, deadline: float) -> bool:
+    pause = context.run.target.seconds("poll")
+    while time.monotonic() < deadline:
+        exchange = await _call(_READS[entry.kind], entry.name, context, "cleanup")
+        body = exchange.json
+        status = body.get("status") if isinstance(body, dict) else None
+        if exchange.status == 404 or (isinstance(status, dict) and status.get("state") == "Terminated"):
+            return True
+        if exchange.failure:
+            return False
+        await anyio.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
+    return False
+
+
+async def _delete_by_probe(entry: Entry, context: StepContext) -> str | None:
+    probe = context.run.probe
+    if probe is None or "seed" not in probe.features:
+        return "only a probe that can `seed` could delete it"
+    try:
+        await probe.remove("volume" if entry.kind == "claim" else "workload", entry.name)
+    except SidePortError as error:
+        return str(error)
+    return None

@@ -1,0 +1,115 @@
+"""Sends a scenario's calls: into the ledger, on the wire, then into trace, invariants and trajectories."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from sandkit_conformance.drivers.port import Call, Exchange
+from sandkit_conformance.engine.context import StepContext
+from sandkit_conformance.ledger import Kind
+from sandkit_conformance.trajectory import GONE
+
+_CREATES: Final[dict[str, Kind]] = {
+    "createSandbox": "sandbox",
+    "createSnapshot": "snapshot",
+    "createPool": "pool",
+}
+_SHOWS: Final = {
+    **dict.fromkeys(("createSandbox", "getSandbox", "patchSandboxMetadata"), "sandbox"),
+    **dict.fromkeys(("createSnapshot", "getSnapshot"), "snapshot"),
+}
+
+
+async def send(context: StepContext, call: Call, purpose: str = "call") -> Exchange:
+    """Perform one call of a scenario, and let everybody know who keeps account of calls."""
+    run, name = context.run, context.scenario.scenario.name
+    body = _request_json(call)
+    run.redactor.learn_from(body)
+    _write_ahead(context, call, body)
+    subject = _subject(context, call)
+    if subject:
+        subject.asked(call.operation or "")
+    exchange = await run.driver.perform(call)
+    run.health.note(exchange)
+    run.trace.record_exchange(name, context.step.number, exchange, purpose)
+    run.invariants.examine(exchange, f"{name} step {context.step.number}")
+    if subject and exchange.status is not None and 400 <= exchange.status < 500:
+        subject.refused(call.operation or "")
+    _write_down(context, exchange)
+    _observe(context, exchange)
+    return exchange
+
+
+def _request_json(call: Call) -> Any:
+    try:
+        return json.loads(call.content) if call.content else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _subject(context: StepContext, call: Call) -> Any:
+    """The trajectory the call may move on."""
+    sandbox = call.parameters.get("sandboxId")
+    return context.scenario.trajectories.get(("sandbox", str(sandbox))) if sandbox is not None else None
+
+
+def _write_ahead(context: StepContext, call: Call, body: Any) -> None:
+    ledger, scenario = context.run.ledger, context.scenario.scenario.name
+    if call.operation == "createPool" and isinstance(body, dict) and isinstance(body.get("name"), str):
+        ledger.intend("pool", body["name"], scenario)
+    if call.operation != "createSandbox" or not isinstance(body, dict):
+        return
+    volumes = body.get("volumes")
+    for volume in volumes if isinstance(volumes, list) else []:
+        pvc = volume.get("pvc") if isinstance(volume, dict) else None
+        claim = pvc.get("claimName") if isinstance(pvc, dict) else None
+        # Only names of this run: a scenario may name a claim that is not the suite's to delete.
+        if isinstance(claim, str) and claim.startswith(f"sk{context.run.run_id}-"):
+            ledger.intend("claim", claim, scenario)
+
+
+def _write_down(context: StepContext, exchange: Exchange) -> None:
+    kind = _CREATES.get(exchange.call.operation or "")
+    if kind is None or not exchange.ok:
+        return
+    body = exchange.json
+    name = body.get("name" if kind == "pool" else "id") if isinstance(body, dict) else None
+    if isinstance(name, str):
+        context.run.ledger.made(kind, name, context.scenario.scenario.name)
+
+
+def _observe(context: StepContext, exchange: Exchange) -> None:
+    kind = _SHOWS.get(exchange.call.operation or "")
+    if kind is None or exchange.failure or kind not in context.run.tables:
+        return
+    parameter = exchange.call.parameters.get(f"{kind}Id")
+    if (
+        exchange.status == 404
+        and parameter is not None
+        and exchange.call.operation in {"getSandbox", "getSnapshot"}
+    ):
+        # Only something that was there before can be gone.
+        if (kind, str(parameter)) in context.scenario.trajectories:
+            note_state(context, kind, str(parameter), GONE, exchange)
+        return
+    body = exchange.json
+    if not exchange.ok or not isinstance(body, dict) or not isinstance(body.get("id"), str):
+        return
+    status = body.get("status")
+    state = status.get("state") if isinstance(status, dict) else None
+    if isinstance(state, str):
+        note_state(context, kind, body["id"], state, exchange)
+
+
+def note_state(context: StepContext, kind: str, name: str, state: str, exchange: Exchange) -> None:
+    """Put an observed state into the resource's trajectory, and into the trace when it is a change."""
+    trajectory = context.scenario.trajectory(kind, name)
+    before = trajectory.observations[-1].state if trajectory.observations else None
+    observation = trajectory.observe(state, exchange.started, exchange.ended)
+    if observation is None or (before == state and observation.legal):
+        return
+    illegal = None if observation.legal else trajectory.illegal[-1]
+    name_of_scenario = context.scenario.scenario.name
+    context.run.invariants.transition(f"{name_of_scenario} step {context.step.number}", kind, illegal)
+    context.record("state", resource=kind, id=name, state=state, before=before, legal=observation.legal)

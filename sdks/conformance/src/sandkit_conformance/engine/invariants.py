@@ -1,0 +1,64 @@
+"""Standing checks: what must hold in every exchange of a run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final
+
+from attrs import define, field
+
+from sandkit_conformance.drivers.port import Exchange
+from sandkit_conformance.engine.answers import Judge
+from sandkit_conformance.scenario.model import StandingCheck
+from sandkit_conformance.verdict import CheckResult, Verdict
+
+STANDING_SCENARIO: Final = "standing"
+_SHOWN: Final = 8
+
+
+@define
+class Invariants:
+    """Looks at every exchange and remembers what broke which invariant, and how many were looked at."""
+
+    judge_answer: Judge
+    examined: dict[str, int] = field(factory=lambda: defaultdict(int))
+    broken: dict[str, list[str]] = field(factory=lambda: defaultdict(list))
+
+    def examine(self, exchange: Exchange, where: str) -> None:
+        """Hold one exchange against all invariants; an incomplete one is the business of its own check."""
+        if exchange.failure or exchange.status is None:
+            return
+        for finding in self.judge_answer.findings(exchange):
+            self.examined[finding.invariant] += 1
+            if finding.message:
+                call = exchange.call
+                self._note(finding.invariant, f"{where}: {call.method} {call.path}: {finding.message}")
+
+    def transition(self, where: str, kind: str, illegal: str | None) -> None:
+        """A change of state was observed; `illegal` words it when the table does not allow it."""
+        self.examined["legal-transitions"] += 1
+        if illegal:
+            self._note("legal-transitions", f"{where}: {kind} {illegal}")
+
+    def _note(self, invariant: str, message: str) -> None:
+        self.broken[invariant].append(message)
+
+    def judge(self, check: StandingCheck) -> CheckResult:
+        """The verdict of one standing check over the whole run."""
+        broken = self.broken[check.invariant]
+        count = self.examined[check.invariant]
+        if broken:
+            more = [f"… and {len(broken) - _SHOWN} more"] if len(broken) > _SHOWN else []
+            verdict, reasons = Verdict.FAIL, [*broken[:_SHOWN], *more]
+        elif count:
+            verdict, reasons = Verdict.PASS, [f"{count} looked at"]
+        else:
+            verdict, reasons = Verdict.INCONCLUSIVE, ["nothing in this run could have shown it"]
+        return CheckResult(
+            requirement=check.check,
+            scenario=STANDING_SCENARIO,
+            step=check.invariant,
+            title=check.says,
+            verdict=verdict,
+            reasons=tuple(reasons),
+        )

@@ -1,0 +1,76 @@
+"""`probe`, `verify`, `let`, and the probe's own `seed` and `remove`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandkit_conformance.engine.context import PASSED, Outcome, StepContext
+from sandkit_conformance.engine.observation import judge_rows, look
+from sandkit_conformance.failures import SuiteError
+from sandkit_conformance.scenario.matchers import match
+
+
+async def probe(context: StepContext) -> Outcome:
+    """Look once at what the API hides."""
+    fields = {
+        name: context.resolve(context.body[name])
+        for name in ("probe", "where", "for", "file", "volume", "after", "expect")
+        if name in context.body
+    }
+    observed = await look(fields, context)
+    context.record(
+        "probe",
+        query={key: value for key, value in fields.items() if key != "expect"},
+        found=observed.value(),
+    )
+    context.bind(observed.value())
+    reasons = judge_rows(fields.get("expect", {}), observed)
+    return Outcome.fail(*reasons) if reasons else PASSED
+
+
+async def verify(context: StepContext) -> Outcome:
+    """Look at a value in hand."""
+    text = context.body["verify"]
+    label = text if isinstance(text, str) else "value"
+    mismatches = match(context.get("is"), context.get("verify"), label)
+    return Outcome.fail(*(str(one) for one in mismatches)) if mismatches else PASSED
+
+
+async def let(context: StepContext) -> Outcome:
+    """Set variables."""
+    context.scenario.variables |= context.get("let")
+    return PASSED
+
+
+async def seed(context: StepContext) -> Outcome:
+    """Put something there behind the server's back, into the ledger first."""
+    what, fields = context.body["seed"], context.get("with")
+    context.record("seed", what=what, fields=fields)
+    ledger, scenario = context.run.ledger, context.scenario.scenario.name
+    if what == "file":
+        await context.probe.write_file(fields["sandboxId"], fields["path"], fields["text"])
+        return PASSED
+    answer: Any
+    if what == "volume":
+        _own(fields["name"], context)
+        ledger.intend("claim", fields["name"], scenario)
+        answer = await context.probe.create_volume(fields)
+    else:
+        answer = await context.probe.create_workload(fields)
+        ledger.made("workload", str(answer.get("name") or fields["sandboxId"]), scenario)
+        ledger.made("sandbox", str(answer.get("sandboxId") or fields["sandboxId"]), scenario)
+    context.bind(answer)
+    return PASSED
+
+
+def _own(name: str, context: StepContext) -> None:
+    if not name.startswith(f"sk{context.run.run_id}-"):
+        raise SuiteError(f"seed: `{name}` is not a name of this run; make it with ${{unique('…')}}")
+
+
+async def remove(context: StepContext) -> Outcome:
+    """Delete an object directly; one that is not there is a broken prerequisite."""
+    kind, name = context.body["remove"], context.get("name")
+    there = await context.probe.remove(kind, name)
+    context.record("remove", what=kind, name=name, there=there)
+    return PASSED if there else Outcome.fail(f"there is no {kind} `{name}` to remove", halts=True)

@@ -1,0 +1,1 @@
+"""Probes: how a target shows what its API hides."""

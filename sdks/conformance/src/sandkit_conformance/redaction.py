@@ -1,0 +1,78 @@
+"""Redaction: secrets leave no trace in evidence, whatever the server echoes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from attrs import define, field
+
+MASK: Final = "[redacted]"
+_SECRET_HEADERS: Final = re.compile(r"(key|token|secret|authorization|cookie)", re.IGNORECASE)
+_SECRET_FIELDS: Final = re.compile(r"(password|secret|token|accesskey|credential)", re.IGNORECASE)
+# Shorter values would blot out half the report.
+_SHORTEST: Final = 6
+
+
+@define
+class Redactor:
+    """Knows the secrets of a run and takes them out of headers, bodies and text."""
+
+    _keys: set[str] = field(factory=set)
+    _secrets: set[str] = field(factory=set)
+
+    def learn_keys(self, values: Iterable[str | None]) -> None:
+        """Remember the keys of the target's ports; ones too short to be secrets are left alone."""
+        self._keys |= {value for value in values if value and len(value) >= _SHORTEST}
+
+    def _learn(self, value: str) -> None:
+        if len(value) >= _SHORTEST:
+            self._secrets.add(value)
+
+    def learn_from(self, body: Any, *, inside: bool = False) -> None:
+        """Remember the secrets a request body carries, judged by the names of its fields."""
+        if isinstance(body, Mapping):
+            for name, value in body.items():
+                self.learn_from(value, inside=inside or bool(_SECRET_FIELDS.search(str(name))))
+        elif isinstance(body, list):
+            for value in body:
+                self.learn_from(value, inside=inside)
+        elif inside and isinstance(body, str):
+            self._learn(body)
+
+    def key_in(self, text: str) -> bool:
+        """Whether one of the target's keys stands in the text."""
+        return any(key in text for key in self._keys)
+
+    def secret_in(self, text: str) -> bool:
+        """Whether a secret of an earlier request stands in the text."""
+        return any(secret in text for secret in self._secrets)
+
+    def text(self, text: str) -> str:
+        """The text without known secrets."""
+        for secret in sorted(self._keys | self._secrets, key=len, reverse=True):
+            text = text.replace(secret, MASK)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """JSON without known secrets."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self.text(str(name)): self.value(part) for name, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(part) for part in value]
+        return value
+
+    def headers(self, headers: Iterable[tuple[str, str]]) -> list[list[str]]:
+        """Headers without secrets: those of a telling name entirely, others as far as a secret is known."""
+        return [
+            [
+                name,
+                MASK
+                if _SECRET_HEADERS.search(name) and name.lower() != "idempotency-key"
+                else self.text(value),
+            ]
+            for name, value in headers
+        ]

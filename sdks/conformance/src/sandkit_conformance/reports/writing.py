@@ -1,0 +1,25 @@
+"""Writes the report files of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sandkit_conformance.engine.result import RunResult
+from sandkit_conformance.reports.html import html_report
+from sandkit_conformance.reports.junit import junit_xml
+
+
+def write_reports(document: Mapping[str, Any], result: RunResult, folder: Path) -> list[Path]:
+    """Write report.json, report.xml and report.html; the trace and the ledger are there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "report.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
+        "report.xml": junit_xml(document),
+        "report.html": html_report(document, result.events),
+    }
+    for name, text in contents.items():
+        (folder / name).write_text(text, "utf-8", errors="backslashreplace")
+    return [folder / name for name in contents]

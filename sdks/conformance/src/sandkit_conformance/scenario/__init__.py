@@ -1,0 +1,1 @@
+"""Scenarios: the file format, its loader, its expressions and its matchers."""

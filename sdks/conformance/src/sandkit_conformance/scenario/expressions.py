@@ -1,0 +1,146 @@
+"""Expressions: `${sandbox.id}`, `${unique('data')}`, `${instant(3600)}`, `${repeat('a', 300)}`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from attrs import frozen
+
+from sandkit_conformance.failures import UnresolvedError
+from sandkit_conformance.scenario.paths import NOTHING, PathError, parse_path, select
+
+FUNCTIONS: Final = ("unique", "instant", "repeat")
+_EXPRESSION: Final = re.compile(r"\$\{([^{}]*)\}")
+_CALL: Final = re.compile(r"^([a-z]+)\((.*)\)$", re.DOTALL)
+_ARGUMENT: Final = re.compile(
+    r"""\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)"|(?P<number>-?\d+(?:\.\d+)?)|(?P<path>[A-Za-z][^,\s]*))\s*(?:,|$)"""
+)
+
+
+class ExpressionError(ValueError):
+    """The text between `${` and `}` is not an expression of this format."""
+
+
+@frozen
+class Scope:
+    """Where expressions find their values: variables by name, and the closed set of functions."""
+
+    variables: Mapping[str, Any]
+    functions: Mapping[str, Callable[..., Any]]
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of one expression, without its `${}`.
+
+        Raises:
+            UnresolvedError: the variable, or the part of it, is not there.
+        """
+        called = _CALL.match(expression)
+        if called:
+            arguments = (self._value_of(argument) for argument in _arguments(called[2]))
+            return self.functions[called[1]](*arguments)
+        return self._variable(expression)
+
+    def _value_of(self, argument: Any) -> Any:
+        return self._variable(argument.path) if isinstance(argument, _Reference) else argument
+
+    def _variable(self, expression: str) -> Any:
+        name = root_name(expression)
+        if name not in self.variables:
+            raise UnresolvedError(
+                f"${{{expression}}}: `{name}` was never set, because the step that sets it did not run"
+            )
+        value = select(self.variables, expression)
+        if value is NOTHING:
+            raise UnresolvedError(f"${{{expression}}}: there is no such part in `{name}`")
+        return value
+
+    def resolve(self, value: Any) -> Any:
+        """`value` with its expressions replaced; a string that is one expression keeps the value's type."""
+        if isinstance(value, str):
+            return self._resolve_text(value)
+        if isinstance(value, Mapping):
+            return {self._key(key): self.resolve(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(part) for part in value]
+        return value
+
+    def _key(self, key: str) -> str:
+        return str(self._resolve_text(key)) if "${" in key else key
+
+    def _resolve_text(self, text: str) -> Any:
+        whole = _EXPRESSION.fullmatch(text)
+        if whole:
+            return self.evaluate(whole[1].strip())
+        return _EXPRESSION.sub(lambda found: str(self.evaluate(found[1].strip())), text)
+
+
+@frozen
+class _Reference:
+    """An argument that is a variable, such as `case.seconds`."""
+
+    path: str
+
+
+def _arguments(text: str) -> list[Any]:
+    arguments: list[Any] = []
+    at = 0
+    while at < len(text):
+        found = _ARGUMENT.match(text, at)
+        if not found:
+            raise ExpressionError(
+                f"cannot read the arguments ({text}); write quoted texts, numbers and variables"
+            )
+        arguments.append(_argument(found))
+        at = found.end()
+    return arguments
+
+
+def _argument(found: re.Match[str]) -> Any:
+    if found["path"] is not None:
+        return _Reference(found["path"])
+    if found["number"] is not None:
+        return float(found["number"]) if "." in found["number"] else int(found["number"])
+    return found["single"] if found["single"] is not None else found["double"]
+
+
+def root_name(expression: str) -> str:
+    """The variable an expression starts from: `sandbox` in `sandbox.volumes[0]`."""
+    return re.split(r"[.\[]", expression, maxsplit=1)[0]
+
+
+def expressions_in(value: Any) -> Iterator[str]:
+    """Every expression inside a value, without its `${}`."""
+    if isinstance(value, str):
+        for found in _EXPRESSION.finditer(value):
+            yield found[1].strip()
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from expressions_in(key)
+            yield from expressions_in(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from expressions_in(part)
+
+
+def variables_in(value: Any) -> Iterator[str]:
+    """The variables a value needs.
+
+    Raises:
+        ExpressionError: an expression is malformed or calls an unknown function.
+    """
+    for expression in expressions_in(value):
+        called = _CALL.match(expression)
+        if called:
+            if called[1] not in FUNCTIONS:
+                raise ExpressionError(
+                    f"${{{expression}}}: there is no function `{called[1]}`; there are {', '.join(FUNCTIONS)}"
+                )
+            yield from (root_name(one.path) for one in _arguments(called[2]) if isinstance(one, _Reference))
+            continue
+        try:
+            parse_path(expression)
+        except PathError as error:
+            raise ExpressionError(f"${{{expression}}}: {error}") from error
+        yield root_name(expression)

@@ -1,0 +1,92 @@
+"""Sweeping up after a run that was killed: by its label, and by its ledger when there is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import define, field
+
+from sandkit_conformance.catalogue import Catalogue
+from sandkit_conformance.contract import Contract
+from sandkit_conformance.drivers.port import Driver
+from sandkit_conformance.drivers.raw_http import RawHttpDriver
+from sandkit_conformance.engine.cleaning import take_back
+from sandkit_conformance.engine.context import RunContext, ScenarioContext
+from sandkit_conformance.engine.leaks import delete_sandbox, labelled_sandboxes
+from sandkit_conformance.engine.preflight import check_server, connect_side_ports
+from sandkit_conformance.failures import Position, SuiteError
+from sandkit_conformance.ledger import Entry, Ledger, read_ledger
+from sandkit_conformance.redaction import Redactor
+from sandkit_conformance.scenario.model import Scenario
+from sandkit_conformance.target import Target
+from sandkit_conformance.trace import Trace
+
+
+@define
+class SweepReport:
+    """What a sweep took away, and what it could not."""
+
+    run_id: str
+    deleted: list[str] = field(factory=list)
+    left: list[str] = field(factory=list)
+
+    def lines(self) -> list[str]:
+        """For the terminal."""
+        lines = [f"deleted {name}" for name in self.deleted] + list(self.left)
+        return lines or [f"nothing of run {self.run_id} is left"]
+
+
+async def sweep_run(
+    target: Target, catalogue: Catalogue, run_id: str | None, ledger_file: Path | None
+) -> SweepReport:
+    """Delete what a run left behind.
+
+    Raises:
+        SuiteError: the server or the ledger cannot be used, or ledger and run id do not belong together.
+    """
+    ledger = read_ledger(ledger_file) if ledger_file else Ledger(run_id or "")
+    if run_id and ledger.run_id != run_id:
+        raise SuiteError(f"the ledger {ledger_file} is of run {ledger.run_id}, not of {run_id}")
+    report = SweepReport(ledger.run_id)
+    redactor = Redactor()
+    drivers: list[Driver] = [RawHttpDriver(target.root)]
+    context = RunContext(
+        run_id=ledger.run_id,
+        seed=0,
+        target=target,
+        catalogue=catalogue,
+        contract=Contract(catalogue.openapi),
+        driver=drivers[0],
+        trace=Trace(redactor),
+        ledger=ledger,
+        redactor=redactor,
+    )
+    try:
+        await check_server(drivers[0], target)
+        await connect_side_ports(context, drivers)
+        await _sweep_labelled(context, report)
+        await _sweep_ledger(context, report)
+    finally:
+        for driver in drivers:
+            await driver.aclose()
+    return report
+
+
+async def _sweep_labelled(context: RunContext, report: SweepReport) -> None:
+    for name in await labelled_sandboxes(context):
+        if await delete_sandbox(context, name):
+            report.deleted.append(f"sandbox {name}")
+            for entry in context.ledger.standing():
+                if entry.kind == "sandbox" and entry.name == name:
+                    context.ledger.gone(entry)
+        else:
+            report.left.append(f"sandbox {name} is left: the server did not delete it")
+
+
+async def _sweep_ledger(context: RunContext, report: SweepReport) -> None:
+    for name in dict.fromkeys(entry.scenario for entry in context.ledger.standing()):
+        standing: list[Entry] = context.ledger.standing(name)
+        scenario = Scenario(name, f"sweep {name}", "", Position("", 0), ())
+        report.left += await take_back(ScenarioContext(context, scenario, 0))
+        left = set(context.ledger.standing(name))
+        report.deleted += [f"{entry.kind} {entry.name}" for entry in standing if entry not in left]

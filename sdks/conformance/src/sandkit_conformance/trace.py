@@ -1,0 +1,93 @@
+"""The trace: everything that happened in a run, in order, already redacted; one JSON object per line."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, Final, TextIO
+
+from attrs import define, field, frozen
+
+from sandkit_conformance.drivers.port import Exchange
+from sandkit_conformance.redaction import Redactor
+
+_BODY_LIMIT: Final = 64 * 1024
+
+
+@frozen
+class TraceEvent:
+    """One thing that happened: `seconds` since the start of the run, where in the suite, and what."""
+
+    seq: int
+    seconds: float
+    scenario: str
+    step: str
+    kind: str
+    data: dict[str, Any]
+
+    def line(self) -> str:
+        """The event as one line of NDJSON."""
+        fields = {
+            "seq": self.seq,
+            "seconds": round(self.seconds, 6),
+            "scenario": self.scenario,
+            "step": self.step,
+        }
+        return json.dumps({**fields, "kind": self.kind, **self.data}, ensure_ascii=False, default=str)
+
+
+@define
+class Trace:
+    """Collects events, and writes each at once so that a killed run leaves its evidence."""
+
+    redactor: Redactor
+    sink: TextIO | None = None
+    now: Callable[[], float] = time.monotonic
+    events: list[TraceEvent] = field(factory=list)
+    started: float = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.started = self.now()
+
+    def record(self, scenario: str, step: str, kind: str, **data: Any) -> None:
+        """Write one event down."""
+        clean = {name: self.redactor.value(value) for name, value in data.items()}
+        event = TraceEvent(len(self.events) + 1, self.now() - self.started, scenario, step, kind, clean)
+        self.events.append(event)
+        if self.sink:
+            self.sink.write(event.line() + "\n")
+            self.sink.flush()
+
+    def record_exchange(self, scenario: str, step: str, exchange: Exchange, purpose: str) -> None:
+        """Write an exchange down, with its headers and bodies (bodies as text, shortened to 64 KiB)."""
+        call = exchange.call
+        self.record(
+            scenario,
+            step,
+            "exchange",
+            purpose=purpose,
+            operation=call.operation,
+            method=call.method,
+            url=exchange.url,
+            at=exchange.at,
+            began=round(exchange.started - self.started, 6),
+            took=round(exchange.seconds, 6),
+            requestHeaders=self.redactor.headers(call.headers),
+            requestBody=_shorten(call.content),
+            status=exchange.status,
+            headers=self.redactor.headers(exchange.headers),
+            body=_shorten(exchange.body),
+            failure=exchange.failure.message if exchange.failure else None,
+        )
+
+    def of_scenario(self, name: str) -> list[TraceEvent]:
+        """The events of one scenario."""
+        return [event for event in self.events if event.scenario == name]
+
+
+def _shorten(body: bytes | None) -> str | None:
+    if body is None:
+        return None
+    text = body[:_BODY_LIMIT].decode("utf-8", "replace")
+    return text if len(body) <= _BODY_LIMIT else f"{text}… ({len(body)} bytes)"
