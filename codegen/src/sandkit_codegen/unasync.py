@@ -21,7 +21,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -31,6 +31,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "__aexit__": "__exit__",
         "__aiter__": "__iter__",
         "__anext__": "__next__",
+        "AsyncListing": "Page",
         "StopAsyncIteration": "StopIteration",
         "aclose": "close",
         "aiter": "iter",
@@ -41,9 +42,9 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "handle_async_request": "handle_request",
     }
 )
-"""Names that do not follow the rule for `Async…`."""
+"""Names that do not follow the rule for `Async…`. A listing is a page that is still to be awaited."""
 
-_PROSE = (
+_PROSE: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"\basync (def|with|for)\b"), r"\1"),
     (re.compile(r"\bawait "), ""),
     (re.compile(r"\b(_?)Async(?=[A-Z])"), r"\1"),
