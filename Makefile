@@ -133,11 +133,11 @@ ci: ## everything the integration run checks, stage by stage (.ci/run)
 
 .PHONY: docs
 docs: setup ## build the documentation into build/docs; a broken link is an error
-	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --quiet --strict --site-dir build/docs
+	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --site-dir build/docs
 
 .PHONY: docs-serve
 docs-serve: setup ## serve the documentation on http://127.0.0.1:8000 and rebuild on change
-	@$(BIN)/mkdocs serve
+	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs serve
 
 .PHONY: clean
 clean: ## remove what was built and cached; the environments stay (rm -rf .venv .venv-gen removes them)
