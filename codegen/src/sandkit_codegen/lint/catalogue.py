@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from sandkit_codegen.lint.rule import Defect, listed, rule
-from sandkit_codegen.load import Position, Requirement, RequirementArea, SpecSet, text_of
+from sandkit_codegen.load import Position, Requirement, SpecSet, text_of
 
 _REPOSITORY_PATH = re.compile(r"[\w./-]+/[\w.-]+\.(?:ya?ml|md|py|json)\b")
 _LEVEL_WORD = re.compile(r"\b(MUST|SHOULD|MAY)\b")
@@ -16,17 +16,12 @@ _LEVEL_WORD = re.compile(r"\b(MUST|SHOULD|MAY)\b")
 @rule("requirement-area")
 def requirement_area(specs: SpecSet) -> Iterator[Defect]:
     """One file for each area, named after it."""
-    first: dict[str, RequirementArea] = {}
     for area in specs.areas:
         position = area.node.entries["area"].position
         stem = PurePosixPath(position.file).stem
         if area.area.lower() != stem:
             what = f"The area {area.area} is in the file {stem}.yaml."
             yield Defect(position, what, f"Move it to {area.area.lower()}.yaml, or correct the area.")
-        other = first.setdefault(area.area, area)
-        if other is not area:
-            what = f"The area {area.area} is already that of {other.node.position.file}."
-            yield Defect(position, what, "Put one area into one file.")
         for requirement in area.requirements:
             if not requirement.id.startswith(f"{area.area}-"):
                 what = f"{requirement.id} does not belong to the area {area.area}."

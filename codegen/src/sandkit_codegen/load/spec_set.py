@@ -70,6 +70,13 @@ class _Reader:
         results = [self.attempt(read, path) for path in files]
         return tuple(result for result in results if result is not None)
 
+    def openapi(self, path: Path) -> OpenApi:
+        api = OpenApi(self.checked("lifecycle")(path))
+        broken = check_references(api)
+        if broken:
+            raise SpecError(broken)
+        return api
+
     def checked(self, schema: str) -> Callable[[Path], Document]:
         """A reader that also holds the document against one of our schemas."""
 
@@ -91,7 +98,7 @@ def load_spec_set(root: Path) -> SpecSet:
     broken reference.
     """
     reader = _Reader(root)
-    openapi = reader.attempt(_openapi, root / "lifecycle.yaml")
+    openapi = reader.attempt(reader.openapi, root / "lifecycle.yaml")
     states = reader.attempt(reader.checked("states"), root / "states.yaml")
     errors = reader.attempt(reader.checked("errors"), root / "errors.yaml")
     areas = reader.folder("requirements", reader.checked("requirements"))
@@ -108,11 +115,3 @@ def load_spec_set(root: Path) -> SpecSet:
         areas=tuple(build_requirement_area(document) for document in areas),
         crds=crds,
     )
-
-
-def _openapi(path: Path) -> OpenApi:
-    api = OpenApi(read_document(path))
-    broken = check_references(api)
-    if broken:
-        raise SpecError(broken)
-    return api

@@ -5,22 +5,45 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import SchemaError
 
 from sandkit_codegen.load.document import Document
-from sandkit_codegen.load.finding import Finding, Position
+from sandkit_codegen.load.finding import Finding, Position, SpecError
 from sandkit_codegen.load.nodes import MapNode, Node, follow, plain
 
 _Detail = Callable[[Any], tuple[str, str]]
 
 
 def schema_of(path: Path) -> Draft202012Validator:
-    """The validator of the JSON Schema file at `path`. Raises OSError or ValueError if it cannot be read."""
-    schema: Any = json.loads(path.read_text(encoding="utf-8"))
-    return Draft202012Validator(schema)
+    """The validator of the JSON Schema file at `path`.
+
+    Raises SpecError when the file is missing, is not JSON or is not a JSON Schema of 2020-12.
+    """
+    try:
+        return _validator(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _unusable(path, f"The schema cannot be read: {error.strerror}.") from error
+    except json.JSONDecodeError as error:
+        raise _unusable(path, f"Not JSON: {error.msg}.", error.lineno, error.colno) from error
+    except SchemaError as error:
+        raise _unusable(path, f"Not a JSON Schema: {error.message}.") from error
+
+
+@lru_cache(maxsize=16)
+def _validator(text: str) -> Draft202012Validator:
+    schema: Any = json.loads(text)
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema, format_checker=FormatChecker(formats=("regex",)))
+
+
+def _unusable(path: Path, what: str, line: int = 1, column: int = 1) -> SpecError:
+    position = Position(path.as_posix(), line, column)
+    return SpecError([Finding(position, "schema-file", what, "Restore the file; it comes with the specs.")])
 
 
 def check_structure(document: Document, validator: Draft202012Validator) -> list[Finding]:
@@ -95,6 +118,11 @@ def _pattern(error: Any) -> tuple[str, str]:
     return f"is {_shown(error.instance)}.", f"Write a value that matches {error.validator_value}."
 
 
+def _format(error: Any) -> tuple[str, str]:
+    wanted = _FORMATS.get(error.validator_value, error.validator_value)
+    return f"is {_shown(error.instance)}, which is not {wanted}.", f"Write {wanted}."
+
+
 def _bound(error: Any) -> tuple[str, str]:
     return (
         f"is {_shown(error.instance)}, out of range.",
@@ -124,9 +152,11 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+_FORMATS = {"regex": "a regular expression", "date-time": "an instant of RFC 3339 with an offset"}
 _DETAILS: dict[str, _Detail] = {
     "required": _required,
     "enum": _enum,
+    "format": _format,
     "const": _const,
     "type": _type,
     "pattern": _pattern,
