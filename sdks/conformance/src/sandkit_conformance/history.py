@@ -1,8 +1,8 @@
 """Histories of concurrent calls, held against the state machine as a nondeterministic model.
 
 A set of answers is explained when some order of the calls, one at a time, gives exactly these answers, and no
-call that was answered before another was sent comes after it (linearizability). Between calls the resource may
-move on by itself. A call without an answer may have happened or not.
+call that was answered before another was sent comes after it (linearizability). Between calls the resource
+may move on by itself. A call without an answer may have happened or not.
 """
 
 from __future__ import annotations

@@ -30,7 +30,11 @@ DEFAULT_TEMPLATE: Final[Mapping[str, Any]] = {
     "entrypoint": ["sleep", "3600"],
     "resourceLimits": {"cpu": "100m", "memory": "64Mi"},
 }
-DEFAULT_CHOICES: Final[Mapping[str, Any]] = {"pauseMode": "rootfs"}
+DEFAULT_CHOICES: Final[Mapping[str, Any]] = {
+    "pauseMode": "rootfs",
+    "renewInTransition": "accepted",
+    "pauseRefusal": {"status": 501, "code": "SANDBOX::API_NOT_SUPPORTED"},
+}
 
 
 @frozen

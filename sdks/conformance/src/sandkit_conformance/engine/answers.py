@@ -125,8 +125,8 @@ def _request_ids(exchange: Exchange) -> Iterator[Finding]:
 def _envelope(exchange: Exchange) -> Finding:
     body, media_type = exchange.json, _media_type(exchange)
     if not isinstance(body, dict):
-        text = f"{exchange.status} without an error envelope; the body is {media_type}: {exchange.text[:_SHOWN]!r}"
-        return Finding("envelope", text)
+        text = f"the body is {media_type or 'of no media type'}: {exchange.text[:_SHOWN]!r}"
+        return Finding("envelope", f"{exchange.status} without an error envelope; {text}")
     if not isinstance(body.get("code"), str) or not body["code"]:
         return Finding("envelope", f"{exchange.status}: the envelope has no `code`: {exchange.text[:_SHOWN]}")
     if not isinstance(body.get("message"), str):

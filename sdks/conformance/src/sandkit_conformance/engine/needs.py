@@ -85,7 +85,7 @@ def _probe_features(step: Step) -> Iterator[str]:
         looked_for = None
     if isinstance(looked_for, str):
         yield _PROBE_FEATURES.get(looked_for, "view")
-    if step.verb in {"seed", "remove"}:
+    if step.verb in {"seed", "remove", "edit"}:
         yield _SEED_FEATURES.get(step.body[step.verb], "seed")
 
 

@@ -158,7 +158,7 @@ class ScenarioRunner:
     def _skip(self, step: Step, context: ScenarioContext, outcome: Outcome) -> None:
         self._conclude(step, outcome, 0.0)
         context.unobserved |= {name for name in (step.body.get("as"), *step.body.get("capture", {})) if name}
-        if step.verb in {"seed", "remove", "fault", "gate", "advance", "restart"}:
+        if step.verb in {"seed", "remove", "edit", "fault", "gate", "advance", "restart"}:
             self._halt = _Halt(outcome.verdict, outcome.reasons[0])
 
     def _consider_halt(self, step: Step, outcome: Outcome) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -72,6 +73,17 @@ class HttpProbe:
         if not exchange.ok and exchange.status != 404:
             raise SidePortError(f"the probe port: DELETE {route}: {exchange.outcome()}")
         return exchange.status != 404
+
+    async def edit_volume(self, name: str, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """See `Probe.edit_volume`."""
+        route = f"/v1/volumes/{quote(name, safe='')}"
+        exchange = await self.port.exchange("PATCH", route, body=json.dumps(dict(fields)).encode())
+        if exchange.status == 404:
+            return None
+        row = exchange.json
+        if not exchange.ok or not isinstance(row, dict):
+            raise SidePortError(f"the probe port: PATCH {route}: {exchange.outcome()}")
+        return row
 
 
 async def connect_probe(port: SidePort) -> HttpProbe:

@@ -52,3 +52,7 @@ class Probe(Protocol):
     async def remove(self, kind: str, name: str) -> bool:
         """Delete a volume, workload or snapshot object directly; False when it was not there."""
         ...
+
+    async def edit_volume(self, name: str, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Merge labels into a volume and append owners; the row after it, None when it is not there."""
+        ...

@@ -10,8 +10,8 @@ from attrs import field, frozen
 from sandkit_conformance.failures import Position
 
 VERBS: Final = (
-    *("call", "await", "never", "probe", "verify", "race", "parallel", "seed", "remove", "fault", "clear"),
-    *("gate", "advance", "restart", "let"),
+    *("call", "await", "never", "probe", "verify", "race", "parallel", "seed", "remove", "edit", "fault"),
+    *("clear", "gate", "advance", "restart", "let"),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from sandkit_conformance.engine.context import Outcome, StepContext
 from sandkit_conformance.engine.verbs.calling import call
 from sandkit_conformance.engine.verbs.disturbing import advance, clear, fault, gate, restart
-from sandkit_conformance.engine.verbs.looking import let, probe, remove, seed, verify
+from sandkit_conformance.engine.verbs.looking import edit, let, probe, remove, seed, verify
 from sandkit_conformance.engine.verbs.racing import race
 from sandkit_conformance.engine.verbs.waiting import await_, never
 
@@ -23,6 +23,7 @@ PERFORMERS: Final[Mapping[str, Verb]] = {
     "race": race,
     "seed": seed,
     "remove": remove,
+    "edit": edit,
     "fault": fault,
     "clear": clear,
     "gate": gate,

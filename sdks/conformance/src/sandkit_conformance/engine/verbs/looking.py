@@ -1,4 +1,4 @@
-"""`probe`, `verify`, `let`, and the probe's own `seed` and `remove`."""
+"""`probe`, `verify`, `let`, and the probe's own `seed`, `remove` and `edit`."""
 
 from __future__ import annotations
 
@@ -74,3 +74,12 @@ async def remove(context: StepContext) -> Outcome:
     there = await context.probe.remove(kind, name)
     context.record("remove", what=kind, name=name, there=there)
     return PASSED if there else Outcome.fail(f"there is no {kind} `{name}` to remove", halts=True)
+
+
+async def edit(context: StepContext) -> Outcome:
+    """Change an object as somebody else would; one that is not there is a broken prerequisite."""
+    name, fields = context.get("name"), context.get("with")
+    row = await context.probe.edit_volume(name, fields)
+    context.record("edit", what="volume", name=name, fields=fields, there=row is not None)
+    context.bind(row)
+    return PASSED if row is not None else Outcome.fail(f"there is no volume `{name}` to edit", halts=True)
