@@ -48,7 +48,11 @@ __all__ = [
 
 T = TypeVar("T")
 
-EMPTY: Mapping[str, str] = MappingProxyType({})
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+def _empty() -> Mapping[str, str]:
+    return _EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +164,8 @@ class CreateSandbox:
     resource_limits: Mapping[str, str] | None = None
     resource_requests: Mapping[str, str] | None = None
     env: Mapping[str, str | None] = field(default_factory=dict, repr=False)
-    metadata: Mapping[str, str] = EMPTY
-    extensions: Mapping[str, str] = EMPTY
+    metadata: Mapping[str, str] = field(default_factory=_empty)
+    extensions: Mapping[str, str] = field(default_factory=_empty)
     platform: Platform | None = None
     secure_access: bool = False
     network_policy: NetworkPolicy | None = None
@@ -202,8 +206,8 @@ class Sandbox:
     image_uri: str | None = None
     snapshot_id: str | None = None
     platform: Platform | None = None
-    metadata: Mapping[str, str] = EMPTY
-    extensions: Mapping[str, str] = EMPTY
+    metadata: Mapping[str, str] = field(default_factory=_empty)
+    extensions: Mapping[str, str] = field(default_factory=_empty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +215,7 @@ class SandboxFilter:
     """Selects sandboxes: any of ``states`` (compared without regard to case) and all of ``metadata``."""
 
     states: frozenset[str] = frozenset()
-    metadata: Mapping[str, str] = EMPTY
+    metadata: Mapping[str, str] = field(default_factory=_empty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +260,7 @@ class Endpoint:
     """An address without a scheme, and the headers a request to it must carry."""
 
     endpoint: str
-    headers: Mapping[str, str] = field(default=EMPTY, repr=False)
+    headers: Mapping[str, str] = field(default_factory=_empty, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,9 +301,9 @@ class PoolContainer:
     name: str | None = None
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default=EMPTY, repr=False)
-    resource_limits: Mapping[str, str] = EMPTY
-    resource_requests: Mapping[str, str] = EMPTY
+    env: Mapping[str, str] = field(default_factory=_empty, repr=False)
+    resource_limits: Mapping[str, str] = field(default_factory=_empty)
+    resource_requests: Mapping[str, str] = field(default_factory=_empty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,8 +311,8 @@ class PoolTemplate:
     """What every warm sandbox of a pool is started from."""
 
     containers: tuple[PoolContainer, ...]
-    labels: Mapping[str, str] = EMPTY
-    annotations: Mapping[str, str] = EMPTY
+    labels: Mapping[str, str] = field(default_factory=_empty)
+    annotations: Mapping[str, str] = field(default_factory=_empty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,10 @@ class Probe(Protocol):
         """Make a volume behind the server's back: ``name``, ``labels``, ``owners``, ``files``."""
         ...
 
+    async def edit_volume(self, name: str, body: JsonObject) -> JsonObject:
+        """Change a volume behind the server's back: ``labels`` are merged, ``owners`` appended."""
+        ...
+
     async def delete_volume(self, name: str) -> None:
         """Delete a volume behind the server's back."""
         ...
@@ -60,6 +64,10 @@ class Probe(Protocol):
 
     async def delete_workload(self, name: str) -> None:
         """Delete a workload object behind the server's back; the engine's own garbage collection follows."""
+        ...
+
+    async def delete_snapshot(self, snapshot_id: str) -> None:
+        """Delete a snapshot object behind the server's back."""
         ...
 
 

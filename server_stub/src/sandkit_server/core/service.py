@@ -79,6 +79,10 @@ class LifecycleService:
         await self._creation.close(_CLOSE_GRACE)
         await self._supervisor.close()
 
+    async def kill(self) -> None:
+        """Drop everything at once, as a killed process does; the ports must be dead already."""
+        await self._supervisor.close()
+
     async def create_sandbox(
         self, request: CreateSandbox, caller: Caller, idempotency_key: str | None = None
     ) -> Sandbox:
