@@ -27,9 +27,17 @@ class MemoryRuntime:
     """Compose with an engine, ``start``, use ``service`` and ``data_plane``, then ``close`` or ``kill``.
 
     A killed runtime reaches the engine no more; a new one over the same engine goes on where it stopped.
+    ``endpoint_base`` tells the host and port under which clients reach this server. ``alter_ports`` may put
+    a layer between service and adapters, such as one that counts calls or does something wrong on purpose.
     """
 
-    def __init__(self, engine: MemoryEngine, policy: Policy, endpoint_base: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        engine: MemoryEngine,
+        policy: Policy,
+        endpoint_base: Callable[[], str],
+        alter_ports: Callable[[Ports], Ports] | None = None,
+    ) -> None:
         self.engine = engine
         self._lifeline = Lifeline()
         self._supervisor = Supervisor()
@@ -39,7 +47,7 @@ class MemoryRuntime:
         self._controller = Controller(shop, committer)
         self._snapshots = SnapshotController(shop, committer)
         self._pools = PoolController(shop)
-        self.ports = Ports(
+        ports = Ports(
             workloads=MemoryWorkloads(shop, self._controller, self._pools, endpoint_base),
             claims=MemoryClaimStore(engine, steps),
             snapshots=MemorySnapshotStore(engine, steps, self._snapshots),
@@ -47,6 +55,7 @@ class MemoryRuntime:
             clock=engine.clock,
             ids=RandomIds(),
         )
+        self.ports = alter_ports(ports) if alter_ports is not None else ports
         # Nobody else can reach an engine in this process's memory.
         self.service = LifecycleService(self.ports, replace(policy, exclusive=True))
         self.data_plane = MemoryDataPlane(engine)
