@@ -150,10 +150,11 @@ class Wait:
         before = self._before(seen)
         if (
             before is not None
+            and (seen.state, before) in machine.asked_for
             and machine.can_reach(before, targets, by_itself=True)
             and not machine.can_reach(seen.state, targets, by_itself=True)
         ):
-            return f"it went from {before} to {seen.state}, and only a further request leads out of that"
+            return f"it fell back from {before} to {seen.state}, and only a further request leads out of that"
         return None
 
     def _before(self, seen: Observation) -> str | None:
