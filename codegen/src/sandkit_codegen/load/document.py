@@ -20,6 +20,8 @@ from sandkit_codegen.load.nodes import ListNode, MapNode, Node, ScalarNode, Scal
 # The base loaders resolve nothing by themselves, so that the 1.2 rules below are the only ones;
 # libyaml's is ten times faster and is missing only where PyYAML was built without it.
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_DEEPEST = 100
+_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _QUOTED = ("'", '"', "|", ">")
 _STANDARD_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq"))
 _INTEGER = re.compile(r"[-+]?[0-9]+")
@@ -146,36 +148,50 @@ def read_document(path: Path) -> Document:
 
 def parse_document(path: str, content: bytes) -> Document:
     """Parse the bytes of a YAML file; `path` only names it in positions. Raises like `read_document`."""
-    text = _decode(path, content)
+    composed = _compose(path, _decode(path, content))
+    conversion = _Conversion(path)
+    root = conversion.convert(composed)
+    if conversion.findings:
+        raise SpecError(conversion.findings)
+    return Document(path, root)
+
+
+def _compose(path: str, text: str) -> yaml.Node:
+    odd = _NOT_YAML.search(text)
+    if odd is not None:
+        line, column = _line_and_column(text[: odd.start()])
+        what = f"The character U+{ord(odd.group()):04X} is not allowed in YAML."
+        raise _unreadable(path, line, column, "yaml-character", what, "Remove it or write it as an escape.")
     try:
+        _bound_depth(path, text)
         composed = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         parts = [part for part in (error.context, error.problem) if part]
         what = f"Not well-formed YAML: {', '.join(parts)}."
-        raise _unreadable(
-            path, line, column, "yaml-syntax", what, "Correct the indentation, quotes or brackets here."
-        ) from error
-    except yaml.reader.ReaderError as error:
-        line, column = _line_and_column(text[: error.position])
-        what = f"The character U+{ord(text[error.position]):04X} is not allowed in YAML."
-        raise _unreadable(
-            path, line, column, "yaml-character", what, "Remove it or write it as an escape."
-        ) from error
-    except RecursionError as error:
-        raise _unreadable(
-            path, 1, 1, "yaml-depth", "The document is nested too deeply.", "Flatten it."
-        ) from error
+        remedy = "Correct the indentation, quotes or brackets here."
+        raise _unreadable(path, line, column, "yaml-syntax", what, remedy) from error
     if composed is None:
-        raise _unreadable(
-            path, 1, 1, "yaml-empty", "The file holds no document.", "Write its content, or delete the file."
-        )
-    conversion = _Conversion(path)
-    root = conversion.convert(composed)
-    if conversion.findings:
-        raise SpecError(conversion.findings)
-    return Document(path, root)
+        remedy = "Write its content, or delete the file."
+        raise _unreadable(path, 1, 1, "yaml-empty", "The file holds no document.", remedy)
+    return composed
+
+
+def _bound_depth(path: str, text: str) -> None:
+    """Composing recurses in C, where too deep a document would end the process instead of raising."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            mark: Any = event.start_mark
+            what = f"More than {_DEEPEST} levels of nesting."
+            raise _unreadable(
+                path, mark.line + 1, mark.column + 1, "yaml-depth", what, "Flatten the document."
+            )
 
 
 def _decode(path: str, content: bytes) -> str:

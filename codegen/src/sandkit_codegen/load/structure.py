@@ -59,7 +59,7 @@ def structure_findings(root: Node, validator: Draft202012Validator) -> Iterator[
         node = follow(root, steps) or root
         if error.validator == "additionalProperties" and isinstance(node, MapNode):
             yield from _unknown_fields(node, error)
-        elif error.validator is None:
+        elif error.validator == "not":
             position = _key_position(root, steps, node)
             yield Finding(position, "structure", f"{_name(steps)} is not allowed here.", "Remove it.")
         else:
