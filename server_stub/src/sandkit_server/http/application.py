@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from sandkit_server.core.errors import ErrorCode, SandkitError
+from sandkit_server.core.errors import ErrorCode, Killed, SandkitError
 from sandkit_server.http.access_log import AccessLog
 from sandkit_server.http.authentication import KeyCheck
 from sandkit_server.http.body import BodyReader, ClientDisconnectedError, Receive
@@ -22,10 +22,11 @@ from sandkit_server.http.exchange import Answer, Request
 from sandkit_server.http.request_id import HEADER, request_id
 from sandkit_server.http.routing import MethodNotAllowedError, Router
 
-__all__ = ["Application"]
+__all__ = ["Application", "Asgi"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Asgi: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 _logger: Final = logging.getLogger("sandkit_server.http")
 
@@ -38,11 +39,12 @@ class Application:
     """The ASGI application of one listener.
 
     Attributes:
+        router: Where requests go; may be replaced between two requests.
         draining: Once true, every new request is answered 503 with Retry-After; those under way finish.
     """
 
     def __init__(self, router: Router, keys: KeyCheck, bodies: BodyReader, log: AccessLog) -> None:
-        self._router = router
+        self.router = router
         self._keys = keys
         self._bodies = bodies
         self._log = log
@@ -68,6 +70,9 @@ class Application:
             await _send(answer, identifier, send)
         except ClientDisconnectedError:
             _logger.debug("request %s: the client left before its request was complete", identifier)
+        except Killed:
+            # Its connection is cut as well; a process that is gone says nothing.
+            _logger.debug("request %s: dropped, the server was killed", identifier)
         finally:
             if self._log.enabled():
                 self._log.write(
@@ -101,7 +106,7 @@ class Application:
             raise _SHUTTING_DOWN
         method: str = scope["method"]
         headers = scope["headers"]
-        route, parameters = self._router.match(method, path)
+        route, parameters = self.router.match(method, path)
         if route.secured:
             self._keys.admit(headers)
         request = Request(

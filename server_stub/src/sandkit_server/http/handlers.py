@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from sandkit_server._generated import models
 from sandkit_server._generated.api import Created
+from sandkit_server._generated.routes import API_VERSION
 from sandkit_server.core.model import EndpointQuery, PageRequest, SnapshotFilter
 from sandkit_server.core.service import LifecycleService
 from sandkit_server.http.operations import Context
@@ -23,10 +25,9 @@ __all__ = ["Handlers", "Identity"]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the server says about itself: its own version and the kind of runtime behind it."""
+    """What the server says about itself: the kind of runtime, and its own version when asked for."""
 
-    version: str
-    api_version: str
+    version: Callable[[], str]
     runtime: str
 
 
@@ -179,10 +180,15 @@ class Handlers:
     async def get_version(self, context: Context) -> models.Version:
         """``GET /version``."""
         able = self._service.capabilities
-        optional = {"pause": able.pause is not None, "snapshots": able.snapshots, "pools": able.pools}
+        optional = {
+            "idempotency": True,
+            "pause": able.pause is not None,
+            "snapshots": able.snapshots,
+            "pools": able.pools,
+        }
         return models.Version(
-            version=self._identity.version,
-            api_version=self._identity.api_version,
+            version=self._identity.version(),
+            api_version=API_VERSION,
             runtime=self._identity.runtime,
             capabilities=[name for name, there in optional.items() if there],
         )

@@ -14,7 +14,7 @@ from typing import Final
 import uvicorn
 from uvicorn.server import ServerState
 
-from sandkit_server.http.application import Application
+from sandkit_server.http.application import Asgi
 from sandkit_server.http.protocol import EnvelopeProtocol
 
 __all__ = ["Listener", "bind", "url_of"]
@@ -57,7 +57,7 @@ class Listener:
         url: Where clients reach it, without a path.
     """
 
-    def __init__(self, application: Application, bound: socket.socket) -> None:
+    def __init__(self, application: Asgi, bound: socket.socket) -> None:
         self._application = application
         self._socket = bound
         self._state = ServerState()
@@ -87,11 +87,7 @@ class Listener:
         )
 
     async def stop(self, grace: float) -> None:
-        """Stop accepting, let requests under way finish for ``grace`` seconds, then end them.
-
-        New requests on open connections are answered 503 meanwhile.
-        """
-        self._application.draining = True
+        """Stop accepting, let requests under way finish for ``grace`` seconds, then end them."""
         if self._server is not None:
             self._server.close()
         for connection in list(self._state.connections):

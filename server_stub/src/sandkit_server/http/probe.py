@@ -77,6 +77,13 @@ def _seeding(probe: Probe) -> list[Route]:
         await probe.delete_volume(request.parameters["name"])
         return Answer(204)
 
+    async def edit_volume(request: Request) -> Answer:
+        return json_answer(await probe.edit_volume(request.parameters["name"], await json_object(request)))
+
+    async def delete_snapshot(request: Request) -> Answer:
+        await probe.delete_snapshot(request.parameters["snapshotId"])
+        return Answer(204)
+
     async def seed_workload(request: Request) -> Answer:
         return json_answer(await probe.seed_workload(await json_object(request)), 201)
 
@@ -87,6 +94,8 @@ def _seeding(probe: Probe) -> list[Route]:
     return [
         Route("POST", "/v1/volumes", seed_volume),
         Route("DELETE", "/v1/volumes/{name}", delete_volume),
+        Route("PATCH", "/v1/volumes/{name}", edit_volume),
+        Route("DELETE", "/v1/snapshots/{snapshotId}", delete_snapshot),
         Route("POST", "/v1/workloads", seed_workload),
         Route("DELETE", "/v1/workloads/{name}", delete_workload),
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sandkit_server._generated import models
 from sandkit_server.core.model import (
-    EMPTY,
     CreateSandbox,
     ImageSource,
     NetworkPolicy,
@@ -33,8 +32,8 @@ def read_create_request(wire: models.CreateSandboxRequest) -> CreateSandbox:
         resource_limits=given(wire.resource_limits),
         resource_requests=given(wire.resource_requests),
         env=given(wire.env) or {},
-        metadata=given(wire.metadata) or EMPTY,
-        extensions=given(wire.extensions) or EMPTY,
+        metadata=given(wire.metadata) or {},
+        extensions=given(wire.extensions) or {},
         platform=None if platform is None else Platform(os=platform.os, arch=platform.arch),
         secure_access=wire.secure_access,
         network_policy=None if policy is None else _read_policy(policy),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandkit_server._generated import models
-from sandkit_server.core.model import EMPTY, CreatePool, Pool, PoolCapacity, PoolContainer, PoolTemplate
+from sandkit_server.core.model import CreatePool, Pool, PoolCapacity, PoolContainer, PoolTemplate
 from sandkit_server.http.wire.absence import given
 
 __all__ = ["read_capacity", "read_create_pool", "write_pool"]
@@ -16,8 +16,8 @@ def read_create_pool(wire: models.CreatePoolRequest) -> CreatePool:
         name=wire.name,
         template=PoolTemplate(
             containers=tuple([_read_container(container) for container in wire.template.spec.containers]),
-            labels=(given(labels.labels) if labels else None) or EMPTY,
-            annotations=(given(labels.annotations) if labels else None) or EMPTY,
+            labels=(given(labels.labels) if labels else None) or {},
+            annotations=(given(labels.annotations) if labels else None) or {},
         ),
         capacity=read_capacity(wire.capacity_spec),
     )
@@ -61,6 +61,6 @@ def _read_container(wire: models.PoolContainer) -> PoolContainer:
         command=tuple(given(wire.command) or ()),
         args=tuple(given(wire.args) or ()),
         env={variable.name: given(variable.value) or "" for variable in given(wire.env) or ()},
-        resource_limits=(given(resources.limits) if resources else None) or EMPTY,
-        resource_requests=(given(resources.requests) if resources else None) or EMPTY,
+        resource_limits=(given(resources.limits) if resources else None) or {},
+        resource_requests=(given(resources.requests) if resources else None) or {},
     )

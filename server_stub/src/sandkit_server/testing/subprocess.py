@@ -1,0 +1,106 @@
+"""A server in a process of its own, started by the command line that users type."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import fields
+from pathlib import Path
+from typing import Final
+
+from sandkit_server.serving import Addresses
+from sandkit_server.settings import (
+    API_KEY_VARIABLE,
+    CONTROL_KEY_VARIABLE,
+    PROBE_KEY_VARIABLE,
+    Settings,
+)
+
+__all__ = ["ServerProcess"]
+
+_START_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.01
+_REPEATED: Final = {"allowed_host_prefixes": "allowed_host_prefix"}
+_VARIABLES: Final = {
+    "api_key": API_KEY_VARIABLE,
+    "probe_key": PROBE_KEY_VARIABLE,
+    "control_key": CONTROL_KEY_VARIABLE,
+}
+
+
+class ServerProcess:
+    """Runs ``python -m sandkit_server serve`` once, from ``start`` to ``stop``.
+
+    Keys travel by environment.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = tempfile.TemporaryDirectory(prefix="sandkit-server-")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> Addresses:
+        """Start and wait until clients can connect.
+
+        Raises:
+            RuntimeError: it ended instead, or took longer than 30 seconds; its output went to this process's.
+        """
+        ready = Path(self._folder.name) / "ready.json"
+        command = [
+            sys.executable,
+            "-m",
+            "sandkit_server",
+            "serve",
+            *self._options(),
+            "--ready-file",
+            str(ready),
+        ]
+        self._process = subprocess.Popen(command, env=self._environment())  # noqa: S603  (our own interpreter)
+        deadline = time.monotonic() + _START_SECONDS
+        while not ready.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError("the server process did not start; see its output")
+            time.sleep(_POLL_SECONDS)
+        told = json.loads(ready.read_text(encoding="utf-8"))
+        return Addresses(told["baseUrl"], told["probeUrl"], told["controlUrl"])
+
+    def stop(self) -> None:
+        """Send SIGTERM and wait; kill it when it takes more than its grace and five seconds."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(timeout=2 * self._settings.shutdown_grace + 5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._folder.cleanup()
+
+    def _options(self) -> list[str]:
+        options: list[str] = []
+        for setting in fields(Settings):
+            value = getattr(self._settings, setting.name)
+            if setting.name in {*_VARIABLES, "ready_file", "body_timeout"} or value is None:
+                continue
+            option = "--" + _REPEATED.get(setting.name, setting.name).replace("_", "-")
+            for each in value if isinstance(value, tuple) else (value,):
+                options += [option, str(each)]
+        return options
+
+    def _environment(self) -> dict[str, str]:
+        environment = {name: value for name, value in os.environ.items() if name not in _VARIABLES.values()}
+        for name, variable in _VARIABLES.items():
+            key: str | None = getattr(self._settings, name)
+            if key is not None:
+                environment[variable] = key
+        return environment
