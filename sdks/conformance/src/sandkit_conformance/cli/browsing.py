@@ -27,7 +27,7 @@ _PLAIN_WIDTH = 160
 def console() -> Console:
     """A console that does not fold lines when nobody looks at it."""
     probe = Console()
-    return probe if probe.is_terminal else Console(width=_PLAIN_WIDTH, soft_wrap=True)
+    return probe if probe.is_terminal else Console(width=_PLAIN_WIDTH)
 
 
 @click.command("list")

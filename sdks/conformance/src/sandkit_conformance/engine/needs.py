@@ -61,6 +61,18 @@ def _unmet(needs: Needs, run: RunContext) -> Iterator[Unmet]:
                 yield Unmet(Verdict.UNOBSERVABLE, f"the {port} port cannot do `{feature}`")
 
 
+def excluded(scenario: Scenario, run: RunContext) -> Unmet | None:
+    """Whether the target has something that the scenario is about the lack of."""
+    needs = scenario.unless
+    single = [Needs(capabilities=(one,)) for one in needs.capabilities]
+    single += [Needs(probe=(one,)) for one in needs.probe]
+    single += [Needs(control=(one,)) for one in needs.control]
+    single += [Needs(choices={name: value}) for name, value in needs.choices.items()]
+    if any(unmet(one, run) is None for one in single):
+        return Unmet(Verdict.NOT_APPLICABLE, "the target has what this scenario is about the lack of")
+    return None
+
+
 def unmet_by_step(step: Step, run: RunContext) -> Unmet | None:
     """The same for a step, with what its verb and its requirement need by themselves."""
     needs = step.needs

@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from sandkit_conformance.drivers.side_port import SidePortError
 from sandkit_conformance.engine.cleaning import capture_evidence, take_back
 from sandkit_conformance.engine.context import Outcome, RunContext, ScenarioContext, StepContext
-from sandkit_conformance.engine.needs import unmet, unmet_by_step
+from sandkit_conformance.engine.needs import excluded, unmet, unmet_by_step
 from sandkit_conformance.engine.result import ScenarioResult, StepResult
 from sandkit_conformance.engine.verbs import PERFORMERS
 from sandkit_conformance.failures import SuiteError, UnresolvedError
@@ -47,7 +47,7 @@ class ScenarioRunner:
     async def execute(self) -> ScenarioResult:
         """Run it; never raises for what the server does."""
         began = time.monotonic()
-        missing = unmet(self.scenario.needs, self.run)
+        missing = excluded(self.scenario, self.run) or unmet(self.scenario.needs, self.run)
         if missing:
             self._conclude_all(missing.verdict, missing.reason)
         else:

@@ -9,7 +9,7 @@ from attrs import frozen
 from sandkit_conformance.catalogue import Requirement
 from sandkit_conformance.engine.context import RunContext
 from sandkit_conformance.engine.needs import implied_needs, unmet
-from sandkit_conformance.scenario.model import Needs, Scenario, Suite
+from sandkit_conformance.scenario.model import Scenario, Suite
 
 
 @frozen
@@ -28,28 +28,15 @@ def choose(suite: Suite, requirements: Iterable[Requirement], run: RunContext) -
     stand_ins = {scenario.stands_in_for: scenario for scenario in suite.scenarios if scenario.stands_in_for}
     chosen: list[Chosen] = []
     for ordinal, scenario in enumerate(suite.scenarios):
-        if not any(step.check in wanted for step in scenario.checks()):
-            continue
-        chosen.append(Chosen(scenario, ordinal, _left_out(scenario, playable, stand_ins, run)))
+        if any(step.check in wanted for step in scenario.checks()):
+            chosen.append(Chosen(scenario, ordinal, _left_out(scenario, playable, stand_ins)))
     return chosen
 
 
-def _left_out(
-    scenario: Scenario, playable: dict[str, bool], stand_ins: dict[str, Scenario], run: RunContext
-) -> str | None:
-    if _has_any(scenario.unless, run):
-        return "the target has what this scenario is about the lack of"
+def _left_out(scenario: Scenario, playable: dict[str, bool], stand_ins: dict[str, Scenario]) -> str | None:
     if scenario.stands_in_for and playable[scenario.stands_in_for]:
         return f"{scenario.stands_in_for} can be played itself"
     stand_in = stand_ins.get(scenario.id)
     if stand_in and not playable[scenario.id] and playable[stand_in.id]:
         return f"{stand_in.id} stands in for it"
     return None
-
-
-def _has_any(needs: Needs, run: RunContext) -> bool:
-    single = [Needs(capabilities=(one,)) for one in needs.capabilities]
-    single += [Needs(probe=(one,)) for one in needs.probe]
-    single += [Needs(control=(one,)) for one in needs.control]
-    single += [Needs(choices={name: value}) for name, value in needs.choices.items()]
-    return any(unmet(one, run) is None for one in single)

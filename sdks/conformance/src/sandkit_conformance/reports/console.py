@@ -41,6 +41,8 @@ def print_report(document: Mapping[str, Any], console: Console) -> None:
     console.print(_area_table(document))
     for finding in _findings(document):
         console.print(finding)
+    for line in _unseen(document):
+        console.print(line)
     for line in _remarks(document):
         console.print(line)
     console.print(_verdict_line(document))
@@ -77,12 +79,27 @@ def _strip(area: Mapping[str, Any]) -> Text:
 
 
 def _findings(document: Mapping[str, Any]) -> list[RenderableType]:
-    quiet = {"pass", "not-applicable"}
+    quiet = {"pass", "not-applicable", "unobservable"}
     return [
         _finding(requirement)
         for area in document["areas"]
         for requirement in area["requirements"]
         if requirement["verdict"] not in quiet
+    ]
+
+
+def _unseen(document: Mapping[str, Any]) -> list[Text]:
+    """What could not be observed, by the reason: one line each, since there is nothing to look at."""
+    reasons: dict[str, list[str]] = {}
+    for area in document["areas"]:
+        for requirement in area["requirements"]:
+            if requirement["verdict"] == "unobservable":
+                reasons.setdefault(requirement["reason"], []).append(requirement["id"])
+    return [
+        Text(f"unobservable, {reason}: ", style=_STYLES["unobservable"]).append(
+            ", ".join(ids), style="default"
+        )
+        for reason, ids in reasons.items()
     ]
 
 

@@ -144,3 +144,27 @@ def variables_in(value: Any) -> Iterator[str]:
         except PathError as error:
             raise ExpressionError(f"${{{expression}}}: {error}") from error
         yield root_name(expression)
+
+
+def fill_case(value: Any, case: Mapping[str, Any]) -> Any:
+    """`value` with every `${case.field}` replaced by the case's field; other expressions stay for later.
+
+    A field that the case lacks stays as it is written, for the loader to complain about.
+    """
+    if isinstance(value, str):
+        whole = _EXPRESSION.fullmatch(value)
+        if whole and whole[1].strip().startswith("case."):
+            found = select({"case": case}, whole[1].strip())
+            return value if found is NOTHING else found
+        return _EXPRESSION.sub(lambda found: _filled(found, case), value)
+    if isinstance(value, Mapping):
+        return {fill_case(key, case): fill_case(part, case) for key, part in value.items() if key != "cases"}
+    if isinstance(value, list):
+        return [fill_case(part, case) for part in value]
+    return value
+
+
+def _filled(found: re.Match[str], case: Mapping[str, Any]) -> str:
+    expression = found[1].strip()
+    value = select({"case": case}, expression) if expression.startswith("case.") else NOTHING
+    return found[0] if value is NOTHING else str(value)

@@ -10,13 +10,16 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
 from sandkit_conformance.catalogue import Catalogue
 from sandkit_conformance.failures import BadFileError, Problem
 from sandkit_conformance.scenario.document import Document, read_document
 from sandkit_conformance.scenario.document import Path as DataPath
-from sandkit_conformance.scenario.expressions import Scope
+from sandkit_conformance.scenario.expressions import expressions_in, fill_case
 from sandkit_conformance.scenario.lint import lint_scenario, lint_standing
 from sandkit_conformance.scenario.model import VERBS, Needs, Scenario, StandingCheck, Step, Suite
+from sandkit_conformance.scenario.paths import NOTHING, select
 from sandkit_conformance.scenario.schema import problems, scenario_frame, verb_validator
 
 
@@ -64,7 +67,6 @@ def parse_suite(files: Iterable[tuple[str, str]], catalogue: Catalogue) -> Suite
     found += _duplicates(scenarios)
     found += _stand_ins(scenarios)
     if found:
-        # Cases repeat a scenario's steps, and so its problems.
         raise BadFileError(list(dict.fromkeys(found)))
     return Suite(tuple(scenarios), tuple(standing), digest.hexdigest())
 
@@ -93,24 +95,33 @@ class _FileReader:
         self._document = document
         found = list(problems(document, scenario_frame(), document.data))
         if not found:
-            found = list(self._step_problems())
+            found = [problem for telling in self._tellings() for problem in self._problems_of(telling)]
         if found:
-            raise BadFileError(found)
+            # Cases repeat a scenario's steps, and so its problems.
+            raise BadFileError(list(dict.fromkeys(found)))
         self._area = str(document.data["area"])
 
     def scenarios(self) -> Iterator[Scenario]:
-        for index, entry in enumerate(self._document.data.get("scenarios", [])):
-            for case in entry.get("cases") or [None]:
-                yield self._scenario(entry, case, ("scenarios", index))
+        return (self._scenario(telling) for telling in self._tellings())
 
     def standing(self) -> Iterator[StandingCheck]:
         for index, entry in enumerate(self._document.data.get("standing", [])):
             yield StandingCheck(**entry, position=self._document.position(("standing", index)))
 
-    def _step_problems(self) -> Iterator[Problem]:
+    def _tellings(self) -> Iterator[_Telling]:
         for index, entry in enumerate(self._document.data.get("scenarios", [])):
-            for part in ("steps", "finally"):
-                yield from self._list_problems(entry.get(part, []), ("scenarios", index, part))
+            for case in entry.get("cases") or [None]:
+                filled = fill_case(entry, case) if case else entry
+                yield _Telling(filled, case, ("scenarios", index))
+
+    def _problems_of(self, telling: _Telling) -> Iterator[Problem]:
+        for expression in expressions_in({**telling.entry, "cases": None}) if telling.case else ():
+            name = expression.removeprefix("case.")
+            if expression.startswith("case.") and select(telling.case, name) is NOTHING:
+                message = f"the case `{telling.case['name']}` has no field `{name}`" if telling.case else ""
+                yield Problem(self._document.position(telling.path), message)
+        for part in ("steps", "finally"):
+            yield from self._list_problems(telling.entry.get(part, []), (*telling.path, part))
 
     def _list_problems(self, steps: list[Any], base: DataPath) -> Iterator[Problem]:
         for index, step in enumerate(steps):
@@ -121,11 +132,9 @@ class _FileReader:
         if verb is None:
             named = [key for key in VERBS if key in step]
             what = (
-                f"has several verbs ({', '.join(named)})"
-                if named
-                else f"has no verb; one of {', '.join(VERBS)}"
+                f"has several verbs ({', '.join(named)})" if named else f"has no verb of {', '.join(VERBS)}"
             )
-            yield Problem(self._document.position(path), f"this step {what}: exactly one is needed")
+            yield Problem(self._document.position(path), f"this step {what}; exactly one is needed")
             return
         yield from problems(self._document, verb_validator(verb), step, path)
         if verb == "parallel" and isinstance(step["parallel"], list):
@@ -133,40 +142,36 @@ class _FileReader:
                 if isinstance(steps, list):
                     yield from self._list_problems(steps, (*path, "parallel", branch))
 
-    def _scenario(self, entry: Mapping[str, Any], case: Mapping[str, Any] | None, path: DataPath) -> Scenario:
+    def _scenario(self, telling: _Telling) -> Scenario:
+        entry = telling.entry
         return Scenario(
             id=entry["id"],
-            title=_in_case(entry["title"], case),
+            title=entry["title"],
             area=self._area,
-            position=self._document.position(path),
-            steps=self._steps(entry["steps"], case, (*path, "steps")),
-            finally_=self._steps(entry.get("finally", []), case, (*path, "finally")),
+            position=self._document.position(telling.path),
+            steps=self._steps(entry["steps"], (*telling.path, "steps")),
+            finally_=self._steps(entry.get("finally", []), (*telling.path, "finally")),
             about=entry.get("about", ""),
             needs=_needs(entry.get("needs")),
             unless=_needs(entry.get("unless")),
             stands_in_for=entry.get("standsInFor"),
             exclusive=entry.get("exclusive", False),
             budget=entry.get("budget", "scenario"),
-            case=case,
+            case=telling.case,
             let=entry.get("let", {}),
         )
 
-    def _steps(
-        self, entries: list[Any], case: Mapping[str, Any] | None, path: DataPath, prefix: str = ""
-    ) -> tuple[Step, ...]:
+    def _steps(self, entries: list[Any], path: DataPath, prefix: str = "") -> tuple[Step, ...]:
         return tuple(
-            self._step(entry, case, (*path, index), f"{prefix}{index + 1}")
-            for index, entry in enumerate(entries)
+            self._step(entry, (*path, index), f"{prefix}{index + 1}") for index, entry in enumerate(entries)
         )
 
-    def _step(
-        self, entry: Mapping[str, Any], case: Mapping[str, Any] | None, path: DataPath, number: str
-    ) -> Step:
+    def _step(self, entry: Mapping[str, Any], path: DataPath, number: str) -> Step:
         verb = verb_of(entry) or ""
         branches: tuple[tuple[Step, ...], ...] = ()
         if verb == "parallel":
             branches = tuple(
-                self._steps(steps, case, (*path, "parallel", branch), f"{number}.{branch + 1}.")
+                self._steps(steps, (*path, "parallel", branch), f"{number}.{branch + 1}.")
                 for branch, steps in enumerate(entry["parallel"])
             )
         return Step(
@@ -174,11 +179,20 @@ class _FileReader:
             body=entry,
             number=number,
             position=self._document.position(path),
-            check=_in_case(entry.get("check"), case),
-            says=_in_case(entry.get("says"), case),
+            check=entry.get("check"),
+            says=entry.get("says"),
             needs=_needs(entry.get("needs")),
             branches=branches,
         )
+
+
+@frozen
+class _Telling:
+    """A scenario's entry with one case filled in."""
+
+    entry: Mapping[str, Any]
+    case: Mapping[str, Any] | None
+    path: DataPath
 
 
 def verb_of(step: Mapping[str, Any]) -> str | None:
@@ -186,14 +200,6 @@ def verb_of(step: Mapping[str, Any]) -> str | None:
     verbs = [key for key in VERBS if key in step]
     # A race's contenders and conditions carry `call` and `probe` inside, never beside.
     return verbs[0] if len(verbs) == 1 else None
-
-
-def _in_case(text: Any, case: Mapping[str, Any] | None) -> Any:
-    return (
-        Scope({"case": case}, {}).resolve(text)
-        if case and isinstance(text, str) and "${case." in text
-        else text
-    )
 
 
 def _needs(entry: Mapping[str, Any] | None) -> Needs:
