@@ -59,7 +59,7 @@ async def test_a_sandbox_tells_everything_the_server_said() -> None:
 async def test_what_a_caller_does_to_the_metadata_stays_with_the_caller() -> None:
     sandbox, _ = await sandbox_over(answer(200, FULL))
     await sandbox.refresh()
-    dict.update(sandbox.metadata, team="other")  # type: ignore[arg-type]
+    dict.update(sandbox.metadata, team="other")
     assert sandbox.metadata == {"team": "search"}
 
 

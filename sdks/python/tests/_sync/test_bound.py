@@ -60,7 +60,7 @@ def test_a_sandbox_tells_everything_the_server_said() -> None:
 def test_what_a_caller_does_to_the_metadata_stays_with_the_caller() -> None:
     sandbox, _ = sandbox_over(answer(200, FULL))
     sandbox.refresh()
-    dict.update(sandbox.metadata, team="other")  # type: ignore[arg-type]
+    dict.update(sandbox.metadata, team="other")
     assert sandbox.metadata == {"team": "search"}
 
 
