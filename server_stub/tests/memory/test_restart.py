@@ -196,6 +196,13 @@ async def test_killed_while_expiring(world: World, when: str) -> None:
     await world.require_empty()
 
 
+async def test_killed_between_delete_and_sweep_of_a_claim_without_owner(world: World) -> None:
+    await world.fault("claim.patch", status=403)
+    sandbox_id = await world.running(claim("mine"))
+    await _kill_at(world, "claim.list", "before", lambda world: world.service.delete_sandbox(sandbox_id))
+    await world.require_empty()
+
+
 async def test_a_graceful_restart_lets_a_create_finish(world: World) -> None:
     gate = await world.gate("claim.create")
     creating = asyncio.ensure_future(world.create(claim("mine")))

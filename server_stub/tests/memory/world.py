@@ -155,6 +155,11 @@ class World:
         """Wait until somebody is held at a gate."""
         assert (await self.control.gate(gate_id, PATIENCE))["held"], "nobody came to the gate"
 
+    async def held_by(self, gate_id: str, call: Awaitable[Any]) -> None:
+        """Make a call and wait until what it set off is held at a gate."""
+        await call
+        await self.held(gate_id)
+
     async def seed_foreign_claims(self) -> dict[str, Any]:
         """Claims that are none of the server's business, in all deceptive forms."""
         labelled = {"opensandbox.io/volume-managed-by": "server"}

@@ -79,5 +79,8 @@ class Reconciler:
             return
         if sandbox.status.state is SandboxState.PENDING:
             self._readiness.watch(sandbox.id, sandbox.created_at)
-        if sandbox.status.state is not SandboxState.STOPPING:
+        if sandbox.status.state is SandboxState.STOPPING:
+            # Its delete was accepted; whoever should have swept afterwards may have died (VOL-25).
+            await self._claims.sweep(sandbox.id)
+        else:
             await self._claims.own(workload, managed)

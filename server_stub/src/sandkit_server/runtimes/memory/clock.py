@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 _QUIET_TURNS = 40
-_COARSENESS = 500
+_MOST_JUMPS = 500
 _PATIENCE_SECONDS = 2.0
 
 
@@ -56,11 +56,15 @@ class AdjustableClock:
 
     async def advance(self, seconds: float) -> datetime:
         """Move on by ``seconds`` and return the new time when everything due by then has settled."""
+        # What was begun just now belongs to the present, not to the time after the first jump.
+        await self._settle()
         target = self._elapsed() + seconds
+        jumps = 0
         while (deadline := self._next_deadline()) is not None and deadline <= target:
-            # Far jumps are taken in strides, so that a task which looks every second does not cost 86,400
-            # turns.
-            self._jump(min(max(deadline, self._elapsed() + seconds / _COARSENESS), target))
+            # After many exact jumps come strides, or a task that looks every second costs 86,400 turns.
+            jumps += 1
+            stride = seconds / _MOST_JUMPS if jumps > _MOST_JUMPS else 0.0
+            self._jump(min(max(deadline, self._elapsed() + stride), target))
             await self._settle()
         self._jump(target)
         await self._settle()
