@@ -7,6 +7,11 @@ import keyword
 import re
 import unicodedata
 
+# What generated functions call their own variables and what they call; a parameter may not hide it.
+_TAKEN = frozenset(
+    {"answer", "body", "boolean", "context", "grouped", "inbound", "models", "msgspec", "query", "re"}
+    | {"service", "single", "violations"}
+)
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^\WA-Z_]+|[A-Z]+|\d+")
 
 
@@ -29,12 +34,13 @@ def pascal_case(name: str) -> str:
 
 
 def parameter_name(name: str) -> str:
-    """Like `snake_case`, and apart from the builtins that ruff protects as argument names."""
+    """Like `snake_case`, and never the name of a builtin or of something generated functions use."""
     snake = snake_case(name)
-    return f"{snake}_" if hasattr(builtins, snake) else snake
+    return f"{snake}_" if hasattr(builtins, snake) or snake in _TAKEN else snake
 
 
 def _identifier(name: str) -> str:
+    name = "".join(character for character in name if f"_{character}".isidentifier())
     if not name:
         return "unnamed"
     if not name.isidentifier():

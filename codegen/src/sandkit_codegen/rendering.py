@@ -81,9 +81,11 @@ def _escape(character: str) -> str:
 def docstring(text: str, indent: int = 4) -> str:
     """The text as a docstring: paragraphs wrapped, quotes and backslashes made harmless."""
     paragraphs = [_wrapped(part, LINE_LENGTH - indent - 4) for part in text.strip().split("\n\n")]
-    body = "\n\n".join(paragraphs).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    if body.endswith('"'):
-        body = f'{body[:-1]}\\"'
+    joined = "\n\n".join(paragraphs)
+    body = joined.rstrip('"')
+    end = '\\"' * (len(joined) - len(body))
+    body = body.replace("\\", "\\\\").replace('"""', '\\"\\"\\"') + end
+    body = "".join(each if each.isprintable() or each == "\n" else _escape(each) for each in body)
     margin = " " * indent
     closing = "\n" if "\n" in body else ""
     lines = f'"""{body}{closing}"""'.split("\n")
@@ -128,7 +130,6 @@ def formatted(files: Mapping[str, str]) -> dict[str, str]:
 
 def _ruff(verb: str, *options: str, root: Path) -> None:
     settings = (
-        "--quiet",
         "--isolated",
         "--no-cache",
         "--target-version=py311",

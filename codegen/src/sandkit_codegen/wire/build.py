@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -24,6 +25,7 @@ from sandkit_codegen.wire.fields import field_codes
 from sandkit_codegen.wire.known import known_values
 from sandkit_codegen.wire.model import Answer, Api, ApiOperation, Body, Parameter, Place, Scalar, ScalarKind
 
+_CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 _SCALARS = ("string", "integer", "number", "boolean")
 _SCHEMAS = "#/components/schemas/"
 
@@ -55,10 +57,22 @@ class _Builder:
             field_codes=tuple(field_codes(self.api, operation)),
         )
 
+    def check_schema_names(self) -> None:
+        """Generators rewrite names that are no class names, each in its own way."""
+        for name, node in self.api.components("schemas").items():
+            if _CLASS_NAME.fullmatch(name) is None:
+                what = f"The schema name {name!r} is not a class name in every language."
+                remedy = "Use ASCII letters and digits, beginning with a capital letter."
+                self.findings.append(Finding(node.position, "schema-name", what, remedy))
+
     def check_identity(self, operation: Operation) -> None:
         if not operation.operation_id:
             what = f"{operation.method} {operation.path} has no operationId."
             self.refuse(operation.node, "operationId", "operation-id", what, "Give it one.")
+        for parameter in self.api.parameters(operation):
+            if parameter.text("name") == "body" and operation.node.get("requestBody") is not None:
+                what = "A parameter is called body, beside a body."
+                self.refuse(parameter, "name", "parameter-body", what, "Choose another name.")
 
     def parameters(self, operation: Operation) -> tuple[Parameter, ...]:
         nodes = self.api.parameters(operation)
@@ -172,6 +186,7 @@ class _Builder:
 def build_api(api: OpenApi) -> Api:
     """The typed API. Raises SpecError with every operation that cannot be generated, positioned."""
     builder = _Builder(api)
+    builder.check_schema_names()
     operations = tuple(builder.operation(operation) for operation in api.operations)
     if builder.findings:
         raise SpecError(builder.findings)

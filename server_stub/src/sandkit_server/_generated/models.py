@@ -20,7 +20,14 @@ class ImageAuth(Struct, frozen=True, kw_only=True):
     """The password or token."""
 
     def __repr__(self) -> str:
-        return redacted(self, frozenset(["password"]))
+        return redacted(
+            self,
+            frozenset(
+                [
+                    "password",
+                ]
+            ),
+        )
 
 
 class Platform(Struct, frozen=True, kw_only=True):
@@ -96,7 +103,15 @@ class OssfsVolume(Struct, frozen=True, kw_only=True):
     """Access key secret; together with accessKeyId."""
 
     def __repr__(self) -> str:
-        return redacted(self, frozenset(["access_key_id", "access_key_secret"]))
+        return redacted(
+            self,
+            frozenset(
+                [
+                    "access_key_id",
+                    "access_key_secret",
+                ]
+            ),
+        )
 
 
 MetadataPatch: TypeAlias = dict[str, str | None]
@@ -126,7 +141,14 @@ class PoolEnvVar(Struct, frozen=True, kw_only=True):
     """Its value; empty when absent."""
 
     def __repr__(self) -> str:
-        return redacted(self, frozenset(["value"]))
+        return redacted(
+            self,
+            frozenset(
+                [
+                    "value",
+                ]
+            ),
+        )
 
 
 class PoolResources(Struct, frozen=True, kw_only=True):
@@ -188,7 +210,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """Headers to send with every request to it."""
 
     def __repr__(self) -> str:
-        return redacted(self, frozenset(["headers"]))
+        return redacted(
+            self,
+            frozenset(
+                [
+                    "headers",
+                ]
+            ),
+        )
 
 
 class SnapshotStatus(Struct, frozen=True, kw_only=True):
@@ -384,7 +413,14 @@ class CreateSandboxRequest(Struct, frozen=True, kw_only=True):
     """
 
     def __repr__(self) -> str:
-        return redacted(self, frozenset(["env"]))
+        return redacted(
+            self,
+            frozenset(
+                [
+                    "env",
+                ]
+            ),
+        )
 
 
 class PoolTemplateSpec(Struct, frozen=True, kw_only=True):

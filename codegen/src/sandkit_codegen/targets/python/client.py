@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sandkit_codegen.rendering import NOTICE
 from sandkit_codegen.source import Source
-from sandkit_codegen.targets.python.document import client_document
+from sandkit_codegen.targets.python.document import MODULE_PREFIX, client_document
 from sandkit_codegen.toolchain import CLIENT, Toolchain
 
 _TEMPLATES = Path(__file__).parent / "templates" / "client"
@@ -34,10 +34,10 @@ def render_client(source: Source, toolchain: Toolchain, package: str) -> dict[st
         toolchain.run(CLIENT, arguments, folder)
         made = folder / "client"
         modules = {"models.py": made / "models" / "__init__.py"}
-        modules |= {
-            f"operations/{path.name}": path for path in sorted((made / "api" / "operations").glob("*.py"))
-        }
-        del modules["operations/__init__.py"]
+        for operation in source.api.operations:
+            # The generator drops an underscore at the end of a name.
+            module = f"{MODULE_PREFIX}{operation.function.rstrip('_')}.py"
+            modules[f"operations/{operation.function}.py"] = made / "api" / "operations" / module
         return {
             name: f"# {NOTICE}\n{path.read_text(encoding='utf-8').lstrip()}" for name, path in modules.items()
         }

@@ -26,6 +26,8 @@ from sandkit_codegen.naming import snake_case
 from sandkit_codegen.rendering import docstring
 from sandkit_codegen.wire import Api, ApiOperation, Parameter
 
+MODULE_PREFIX = "operation_"
+"""Keeps the generator from renaming operations that are called like a builtin."""
 _RESERVED = frozenset({"additional_properties", "decode", "from_dict", "to_dict"})
 _SCHEMAS = "#/components/schemas/"
 _PARTS = ("allOf", "anyOf", "oneOf", "prefixItems")
@@ -62,10 +64,10 @@ def _operation(operation: ApiOperation) -> dict[str, Any]:
     schema = {"$ref": f"{_SCHEMAS}{answer.schema}"} if answer.schema else {"type": "string"}
     content = {} if answer.media_type is None else {"content": {answer.media_type: {"schema": schema}}}
     made: dict[str, Any] = {
-        "operationId": operation.function,
+        "operationId": f"{MODULE_PREFIX}{operation.function}",
         "tags": ["operations"],
         "summary": f"{operation.summary.rstrip('.')}.",
-        "description": f"Make the request of {operation.operation_id}.",
+        "description": f"{operation.function} {operation.operation_id}",
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
         "responses": {str(answer.status): {"description": answer.description, **content}},
     }

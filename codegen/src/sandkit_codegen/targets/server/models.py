@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from sandkit_codegen.load import Finding, MapNode, Node, OpenApi, SpecError, plain, walk
-from sandkit_codegen.naming import snake_case
 from sandkit_codegen.patterns import UntranslatablePatternError, python_pattern
 from sandkit_codegen.rendering import docstring
 from sandkit_codegen.toolchain import MODELS, Toolchain
@@ -32,6 +31,7 @@ _OPTIONS = (
     "--strict-nullable",
     "--use-type-alias",
     "--use-standard-primitive-types",
+    "--output-datetime-class=datetime",
     "--disable-timestamp",
     "--disable-warnings",
     "--formatters=builtin",
@@ -63,7 +63,7 @@ def render_models(api: OpenApi, package: str, toolchain: Toolchain) -> str:
 
 def _prepared(api: OpenApi) -> dict[str, Any]:
     """The document with only its schemas, in the generator's terms."""
-    findings = list(_pattern_findings(api))
+    findings = [*_pattern_findings(api), *_name_findings(api)]
     if findings:
         raise SpecError(findings)
     schemas = {name: _schema(node) for name, node in api.components("schemas").items()}
@@ -86,6 +86,18 @@ def _pattern_findings(api: OpenApi) -> Iterator[Finding]:
             except UntranslatablePatternError as error:
                 what = f"The server cannot check this pattern: {error}."
                 yield Finding(node.at("pattern"), "pattern", what, "Spell it with ranges such as [0-9a-z].")
+
+
+def _name_findings(api: OpenApi) -> Iterator[Finding]:
+    """Names that JSON has to escape: a msgspec struct cannot have them."""
+    for schema in api.components("schemas").values():
+        for path, node in walk(schema):
+            if path[-1:] != ("properties",) or not isinstance(node, MapNode):
+                continue
+            for name, position in node.keys.items():
+                if json.dumps(name, ensure_ascii=False) != f'"{name}"':
+                    what = f"The property name {name!r} has a character that JSON escapes."
+                    yield Finding(position, "property-name", what, "Use other characters.")
 
 
 def _schema(node: Node) -> Any:
@@ -127,7 +139,7 @@ def _template_data(api: OpenApi) -> dict[str, Any]:
                 if isinstance(inner, MapNode) and (text := inner.text("description"))
             },
             "secrets": [
-                snake_case(field)
+                field
                 for field, inner in fields.items()
                 if isinstance(inner, MapNode) and inner.get("x-sandkit-secret") is not None
             ],

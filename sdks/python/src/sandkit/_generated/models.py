@@ -36,7 +36,7 @@ from sandkit._generated.decoding import (
     text,
 )
 
-_FIELDS_OF_CreateSandboxRequest = frozenset(
+_FIELDS_OF_CreateSandboxRequest: frozenset[str] = frozenset(
     (
         "image",
         "snapshotId",
@@ -152,7 +152,7 @@ class CreateSandboxRequest:
         return data
 
 
-_FIELDS_OF_ImageSpec = frozenset(
+_FIELDS_OF_ImageSpec: frozenset[str] = frozenset(
     (
         "uri",
         "auth",
@@ -192,7 +192,7 @@ class ImageSpec:
         return data
 
 
-_FIELDS_OF_ImageAuth = frozenset(
+_FIELDS_OF_ImageAuth: frozenset[str] = frozenset(
     (
         "username",
         "password",
@@ -232,7 +232,7 @@ class ImageAuth:
         return data
 
 
-_FIELDS_OF_Platform = frozenset(
+_FIELDS_OF_Platform: frozenset[str] = frozenset(
     (
         "os",
         "arch",
@@ -274,7 +274,7 @@ class Platform:
         return data
 
 
-_FIELDS_OF_NetworkPolicy = frozenset(
+_FIELDS_OF_NetworkPolicy: frozenset[str] = frozenset(
     (
         "defaultAction",
         "egress",
@@ -316,7 +316,7 @@ class NetworkPolicy:
         return data
 
 
-_FIELDS_OF_NetworkRule = frozenset(
+_FIELDS_OF_NetworkRule: frozenset[str] = frozenset(
     (
         "action",
         "target",
@@ -356,7 +356,7 @@ class NetworkRule:
         return data
 
 
-_FIELDS_OF_CredentialProxy = frozenset(("enabled",))
+_FIELDS_OF_CredentialProxy: frozenset[str] = frozenset(("enabled",))
 
 
 @_define(kw_only=True)
@@ -390,7 +390,7 @@ class CredentialProxy:
         return data
 
 
-_FIELDS_OF_Volume = frozenset(
+_FIELDS_OF_Volume: frozenset[str] = frozenset(
     (
         "name",
         "mountPath",
@@ -457,7 +457,7 @@ class Volume:
         return data
 
 
-_FIELDS_OF_HostVolume = frozenset(("path",))
+_FIELDS_OF_HostVolume: frozenset[str] = frozenset(("path",))
 
 
 @_define(kw_only=True)
@@ -488,7 +488,7 @@ class HostVolume:
         return data
 
 
-_FIELDS_OF_PvcVolume = frozenset(
+_FIELDS_OF_PvcVolume: frozenset[str] = frozenset(
     (
         "claimName",
         "createIfNotExists",
@@ -559,7 +559,7 @@ class PvcVolume:
         return data
 
 
-_FIELDS_OF_OssfsVolume = frozenset(
+_FIELDS_OF_OssfsVolume: frozenset[str] = frozenset(
     (
         "bucket",
         "endpoint",
@@ -623,7 +623,7 @@ class OssfsVolume:
         return data
 
 
-_FIELDS_OF_RenewSandboxExpirationRequest = frozenset(("expiresAt",))
+_FIELDS_OF_RenewSandboxExpirationRequest: frozenset[str] = frozenset(("expiresAt",))
 
 
 @_define(kw_only=True)
@@ -654,7 +654,7 @@ class RenewSandboxExpirationRequest:
         return data
 
 
-_FIELDS_OF_CreateSnapshotRequest = frozenset(("name",))
+_FIELDS_OF_CreateSnapshotRequest: frozenset[str] = frozenset(("name",))
 
 
 @_define(kw_only=True)
@@ -686,7 +686,7 @@ class CreateSnapshotRequest:
         return data
 
 
-_FIELDS_OF_CreatePoolRequest = frozenset(
+_FIELDS_OF_CreatePoolRequest: frozenset[str] = frozenset(
     (
         "name",
         "template",
@@ -729,7 +729,7 @@ class CreatePoolRequest:
         return data
 
 
-_FIELDS_OF_UpdatePoolRequest = frozenset(("capacitySpec",))
+_FIELDS_OF_UpdatePoolRequest: frozenset[str] = frozenset(("capacitySpec",))
 
 
 @_define(kw_only=True)
@@ -759,7 +759,7 @@ class UpdatePoolRequest:
         return data
 
 
-_FIELDS_OF_PoolTemplate = frozenset(
+_FIELDS_OF_PoolTemplate: frozenset[str] = frozenset(
     (
         "spec",
         "metadata",
@@ -800,7 +800,7 @@ class PoolTemplate:
         return data
 
 
-_FIELDS_OF_PoolTemplateMetadata = frozenset(
+_FIELDS_OF_PoolTemplateMetadata: frozenset[str] = frozenset(
     (
         "labels",
         "annotations",
@@ -842,7 +842,7 @@ class PoolTemplateMetadata:
         return data
 
 
-_FIELDS_OF_PoolTemplateSpec = frozenset(("containers",))
+_FIELDS_OF_PoolTemplateSpec: frozenset[str] = frozenset(("containers",))
 
 
 @_define(kw_only=True)
@@ -873,7 +873,7 @@ class PoolTemplateSpec:
         return data
 
 
-_FIELDS_OF_PoolContainer = frozenset(
+_FIELDS_OF_PoolContainer: frozenset[str] = frozenset(
     (
         "image",
         "name",
@@ -937,7 +937,7 @@ class PoolContainer:
         return data
 
 
-_FIELDS_OF_PoolEnvVar = frozenset(
+_FIELDS_OF_PoolEnvVar: frozenset[str] = frozenset(
     (
         "name",
         "value",
@@ -978,7 +978,7 @@ class PoolEnvVar:
         return data
 
 
-_FIELDS_OF_PoolResources = frozenset(
+_FIELDS_OF_PoolResources: frozenset[str] = frozenset(
     (
         "limits",
         "requests",
@@ -1018,7 +1018,7 @@ class PoolResources:
         return data
 
 
-_FIELDS_OF_PoolCapacity = frozenset(
+_FIELDS_OF_PoolCapacity: frozenset[str] = frozenset(
     (
         "bufferMin",
         "bufferMax",
@@ -1070,7 +1070,7 @@ class PoolCapacity:
         return data
 
 
-_FIELDS_OF_Sandbox = frozenset(
+_FIELDS_OF_Sandbox: frozenset[str] = frozenset(
     (
         "id",
         "status",
@@ -1155,7 +1155,7 @@ class Sandbox:
         return data
 
 
-_FIELDS_OF_ImageReference = frozenset(("uri",))
+_FIELDS_OF_ImageReference: frozenset[str] = frozenset(("uri",))
 
 
 @_define(kw_only=True)
@@ -1188,7 +1188,7 @@ class ImageReference:
         return data
 
 
-_FIELDS_OF_SandboxStatus = frozenset(
+_FIELDS_OF_SandboxStatus: frozenset[str] = frozenset(
     (
         "state",
         "reason",
@@ -1245,7 +1245,7 @@ class SandboxStatus:
         return data
 
 
-_FIELDS_OF_SandboxPage = frozenset(
+_FIELDS_OF_SandboxPage: frozenset[str] = frozenset(
     (
         "items",
         "pagination",
@@ -1285,7 +1285,7 @@ class SandboxPage:
         return data
 
 
-_FIELDS_OF_Pagination = frozenset(
+_FIELDS_OF_Pagination: frozenset[str] = frozenset(
     (
         "page",
         "pageSize",
@@ -1342,7 +1342,7 @@ class Pagination:
         return data
 
 
-_FIELDS_OF_RenewSandboxExpirationResponse = frozenset(("expiresAt",))
+_FIELDS_OF_RenewSandboxExpirationResponse: frozenset[str] = frozenset(("expiresAt",))
 
 
 @_define(kw_only=True)
@@ -1375,7 +1375,7 @@ class RenewSandboxExpirationResponse:
         return data
 
 
-_FIELDS_OF_Endpoint = frozenset(
+_FIELDS_OF_Endpoint: frozenset[str] = frozenset(
     (
         "endpoint",
         "headers",
@@ -1418,7 +1418,7 @@ class Endpoint:
         return data
 
 
-_FIELDS_OF_Snapshot = frozenset(
+_FIELDS_OF_Snapshot: frozenset[str] = frozenset(
     (
         "id",
         "sandboxId",
@@ -1475,7 +1475,7 @@ class Snapshot:
         return data
 
 
-_FIELDS_OF_SnapshotStatus = frozenset(
+_FIELDS_OF_SnapshotStatus: frozenset[str] = frozenset(
     (
         "state",
         "reason",
@@ -1530,7 +1530,7 @@ class SnapshotStatus:
         return data
 
 
-_FIELDS_OF_SnapshotPage = frozenset(
+_FIELDS_OF_SnapshotPage: frozenset[str] = frozenset(
     (
         "items",
         "pagination",
@@ -1570,7 +1570,7 @@ class SnapshotPage:
         return data
 
 
-_FIELDS_OF_Pool = frozenset(
+_FIELDS_OF_Pool: frozenset[str] = frozenset(
     (
         "name",
         "capacitySpec",
@@ -1622,7 +1622,7 @@ class Pool:
         return data
 
 
-_FIELDS_OF_PoolStatus = frozenset(
+_FIELDS_OF_PoolStatus: frozenset[str] = frozenset(
     (
         "total",
         "allocated",
@@ -1674,7 +1674,7 @@ class PoolStatus:
         return data
 
 
-_FIELDS_OF_PoolList = frozenset(("items",))
+_FIELDS_OF_PoolList: frozenset[str] = frozenset(("items",))
 
 
 @_define(kw_only=True)
@@ -1706,7 +1706,7 @@ class PoolList:
         return data
 
 
-_FIELDS_OF_Health = frozenset(("status",))
+_FIELDS_OF_Health: frozenset[str] = frozenset(("status",))
 
 
 @_define(kw_only=True)
@@ -1739,7 +1739,7 @@ class Health:
         return data
 
 
-_FIELDS_OF_Version = frozenset(
+_FIELDS_OF_Version: frozenset[str] = frozenset(
     (
         "version",
         "apiVersion",
@@ -1794,7 +1794,7 @@ class Version:
         return data
 
 
-_FIELDS_OF_ErrorResponse = frozenset(
+_FIELDS_OF_ErrorResponse: frozenset[str] = frozenset(
     (
         "code",
         "message",
@@ -1842,7 +1842,7 @@ class ErrorResponse:
         return data
 
 
-_FIELDS_OF_ErrorDetail = frozenset(
+_FIELDS_OF_ErrorDetail: frozenset[str] = frozenset(
     (
         "pointer",
         "rule",

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from sandkit._generated.decoding import (
     decode_json,
 )
-from sandkit._generated.exchange import Request, json_content
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import json_content as _json_content
 from sandkit._generated.models import (
     CreatePoolRequest,
     Pool,
@@ -23,7 +24,7 @@ def build(
     """Make the request of createPool."""
     _headers = {"Accept": "application/json"}
     _headers["Content-Type"] = "application/json"
-    _content = json_content(body)
+    _content = _json_content(body)
     return Request(
         operation=OPERATION,
         method=OPERATION.method,

@@ -9,7 +9,9 @@ from sandkit._generated.absence import UNSET, Unset
 from sandkit._generated.decoding import (
     decode_json,
 )
-from sandkit._generated.exchange import Request, json_content, plain_text
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import json_content as _json_content
+from sandkit._generated.exchange import plain_text as _plain_text
 from sandkit._generated.models import (
     CreateSandboxRequest,
     Sandbox,
@@ -25,9 +27,9 @@ def build(
     """Make the request of createSandbox."""
     _headers = {"Accept": "application/json"}
     if idempotency_key is not UNSET:
-        _headers["Idempotency-Key"] = plain_text(idempotency_key)
+        _headers["Idempotency-Key"] = _plain_text(idempotency_key)
     _headers["Content-Type"] = "application/json"
-    _content = json_content(body)
+    _content = _json_content(body)
     return Request(
         operation=OPERATION,
         method=OPERATION.method,

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sandkit._generated.exchange import Request, segment
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import segment as _segment
 from sandkit._generated.table import DELETE_SNAPSHOT as OPERATION
 
 
@@ -19,7 +20,7 @@ def build(
         operation=OPERATION,
         method=OPERATION.method,
         path="/snapshots/{snapshot_id}".format(
-            snapshot_id=segment(snapshot_id),
+            snapshot_id=_segment(snapshot_id),
         ),
         headers=_headers,
     )

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from sandkit._generated.decoding import (
     decode_json,
 )
-from sandkit._generated.exchange import Request, segment
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import segment as _segment
 from sandkit._generated.models import (
     Pool,
 )
@@ -25,7 +26,7 @@ def build(
         operation=OPERATION,
         method=OPERATION.method,
         path="/pools/{pool_name}".format(
-            pool_name=segment(pool_name),
+            pool_name=_segment(pool_name),
         ),
         headers=_headers,
     )

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from sandkit._generated.decoding import (
     decode_json,
 )
-from sandkit._generated.exchange import Request, segment
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import segment as _segment
 from sandkit._generated.models import (
     Sandbox,
 )
@@ -25,7 +26,7 @@ def build(
         operation=OPERATION,
         method=OPERATION.method,
         path="/sandboxes/{sandbox_id}".format(
-            sandbox_id=segment(sandbox_id),
+            sandbox_id=_segment(sandbox_id),
         ),
         headers=_headers,
     )

@@ -9,7 +9,9 @@ from sandkit._generated.absence import UNSET, Unset
 from sandkit._generated.decoding import (
     decode_json,
 )
-from sandkit._generated.exchange import Request, plain_text, segment
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import plain_text as _plain_text
+from sandkit._generated.exchange import segment as _segment
 from sandkit._generated.models import (
     Endpoint,
 )
@@ -26,16 +28,16 @@ def build(
     """Make the request of getSandboxEndpoint."""
     _query: list[tuple[str, str]] = []
     if use_server_proxy is not UNSET:
-        _query.append(("use_server_proxy", plain_text(use_server_proxy)))
+        _query.append(("use_server_proxy", _plain_text(use_server_proxy)))
     if expires is not UNSET:
-        _query.append(("expires", plain_text(expires)))
+        _query.append(("expires", _plain_text(expires)))
     _headers = {"Accept": "application/json"}
     return Request(
         operation=OPERATION,
         method=OPERATION.method,
         path="/sandboxes/{sandbox_id}/endpoints/{port}".format(
-            sandbox_id=segment(sandbox_id),
-            port=segment(port),
+            sandbox_id=_segment(sandbox_id),
+            port=_segment(port),
         ),
         query=tuple(_query),
         headers=_headers,

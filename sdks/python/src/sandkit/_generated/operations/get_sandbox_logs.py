@@ -9,7 +9,9 @@ from sandkit._generated.absence import UNSET, Unset
 from sandkit._generated.decoding import (
     decode_text,
 )
-from sandkit._generated.exchange import Request, plain_text, segment
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import plain_text as _plain_text
+from sandkit._generated.exchange import segment as _segment
 from sandkit._generated.table import GET_SANDBOX_LOGS as OPERATION
 
 
@@ -21,13 +23,13 @@ def build(
     """Make the request of getSandboxLogs."""
     _query: list[tuple[str, str]] = []
     if scope is not UNSET:
-        _query.append(("scope", plain_text(scope)))
+        _query.append(("scope", _plain_text(scope)))
     _headers = {"Accept": "text/plain, application/json;q=0.9"}
     return Request(
         operation=OPERATION,
         method=OPERATION.method,
         path="/sandboxes/{sandbox_id}/diagnostics/logs".format(
-            sandbox_id=segment(sandbox_id),
+            sandbox_id=_segment(sandbox_id),
         ),
         query=tuple(_query),
         headers=_headers,

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from sandkit._generated.decoding import (
     decode_json,
 )
-from sandkit._generated.exchange import Request, segment
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import segment as _segment
 from sandkit._generated.models import (
     Snapshot,
 )
@@ -25,7 +26,7 @@ def build(
         operation=OPERATION,
         method=OPERATION.method,
         path="/snapshots/{snapshot_id}".format(
-            snapshot_id=segment(snapshot_id),
+            snapshot_id=_segment(snapshot_id),
         ),
         headers=_headers,
     )

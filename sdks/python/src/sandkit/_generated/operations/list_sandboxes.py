@@ -9,7 +9,8 @@ from sandkit._generated.absence import UNSET, Unset
 from sandkit._generated.decoding import (
     decode_json,
 )
-from sandkit._generated.exchange import Request, plain_text
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import plain_text as _plain_text
 from sandkit._generated.models import (
     SandboxPage,
 )
@@ -26,13 +27,13 @@ def build(
     """Make the request of listSandboxes."""
     _query: list[tuple[str, str]] = []
     if state is not UNSET:
-        _query.extend(("state", plain_text(item)) for item in state)
+        _query.extend(("state", _plain_text(item)) for item in state)
     if metadata is not UNSET:
-        _query.append(("metadata", plain_text(metadata)))
+        _query.append(("metadata", _plain_text(metadata)))
     if page is not UNSET:
-        _query.append(("page", plain_text(page)))
+        _query.append(("page", _plain_text(page)))
     if page_size is not UNSET:
-        _query.append(("pageSize", plain_text(page_size)))
+        _query.append(("pageSize", _plain_text(page_size)))
     _headers = {"Accept": "application/json"}
     return Request(
         operation=OPERATION,

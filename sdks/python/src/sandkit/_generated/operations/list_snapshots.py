@@ -9,7 +9,8 @@ from sandkit._generated.absence import UNSET, Unset
 from sandkit._generated.decoding import (
     decode_json,
 )
-from sandkit._generated.exchange import Request, plain_text
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import plain_text as _plain_text
 from sandkit._generated.models import (
     SnapshotPage,
 )
@@ -27,15 +28,15 @@ def build(
     """Make the request of listSnapshots."""
     _query: list[tuple[str, str]] = []
     if sandbox_id is not UNSET:
-        _query.append(("sandboxId", plain_text(sandbox_id)))
+        _query.append(("sandboxId", _plain_text(sandbox_id)))
     if name is not UNSET:
-        _query.append(("name", plain_text(name)))
+        _query.append(("name", _plain_text(name)))
     if state is not UNSET:
-        _query.extend(("state", plain_text(item)) for item in state)
+        _query.extend(("state", _plain_text(item)) for item in state)
     if page is not UNSET:
-        _query.append(("page", plain_text(page)))
+        _query.append(("page", _plain_text(page)))
     if page_size is not UNSET:
-        _query.append(("pageSize", plain_text(page_size)))
+        _query.append(("pageSize", _plain_text(page_size)))
     _headers = {"Accept": "application/json"}
     return Request(
         operation=OPERATION,

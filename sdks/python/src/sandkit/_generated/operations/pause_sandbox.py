@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sandkit._generated.exchange import Request, segment
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import segment as _segment
 from sandkit._generated.table import PAUSE_SANDBOX as OPERATION
 
 
@@ -19,7 +20,7 @@ def build(
         operation=OPERATION,
         method=OPERATION.method,
         path="/sandboxes/{sandbox_id}/pause".format(
-            sandbox_id=segment(sandbox_id),
+            sandbox_id=_segment(sandbox_id),
         ),
         headers=_headers,
     )

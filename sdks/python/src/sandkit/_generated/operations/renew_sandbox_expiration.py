@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from sandkit._generated.decoding import (
     decode_json,
 )
-from sandkit._generated.exchange import Request, json_content, segment
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import json_content as _json_content
+from sandkit._generated.exchange import segment as _segment
 from sandkit._generated.models import (
     RenewSandboxExpirationRequest,
     RenewSandboxExpirationResponse,
@@ -24,12 +26,12 @@ def build(
     """Make the request of renewSandboxExpiration."""
     _headers = {"Accept": "application/json"}
     _headers["Content-Type"] = "application/json"
-    _content = json_content(body)
+    _content = _json_content(body)
     return Request(
         operation=OPERATION,
         method=OPERATION.method,
         path="/sandboxes/{sandbox_id}/renew-expiration".format(
-            sandbox_id=segment(sandbox_id),
+            sandbox_id=_segment(sandbox_id),
         ),
         headers=_headers,
         content=_content,

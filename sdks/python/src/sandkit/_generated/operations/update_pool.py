@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from sandkit._generated.decoding import (
     decode_json,
 )
-from sandkit._generated.exchange import Request, json_content, segment
+from sandkit._generated.exchange import Request
+from sandkit._generated.exchange import json_content as _json_content
+from sandkit._generated.exchange import segment as _segment
 from sandkit._generated.models import (
     Pool,
     UpdatePoolRequest,
@@ -24,12 +26,12 @@ def build(
     """Make the request of updatePool."""
     _headers = {"Accept": "application/json"}
     _headers["Content-Type"] = "application/json"
-    _content = json_content(body)
+    _content = _json_content(body)
     return Request(
         operation=OPERATION,
         method=OPERATION.method,
         path="/pools/{pool_name}".format(
-            pool_name=segment(pool_name),
+            pool_name=_segment(pool_name),
         ),
         headers=_headers,
         content=_content,
