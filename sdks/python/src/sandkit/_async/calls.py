@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sandkit._core import creation, errors, lifecycle
 from sandkit._core.endpoint import Endpoint, EndpointRoute, endpoint_url, epoch_seconds
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.request import path_id
 from sandkit._core.response import Answer
 from sandkit._generated import models
@@ -42,27 +42,27 @@ class AsyncSandboxCalls:
     def __init__(self, exchange: AsyncExchange) -> None:
         self.exchange = exchange
 
-    async def get(self, sandbox_id: str, options: RequestOptions) -> Answer[models.Sandbox]:
+    async def get(self, sandbox_id: str, options: RequestOptions | None) -> Answer[models.Sandbox]:
         """The sandbox as it is now."""
         request = get_sandbox.build(sandbox_id=path_id(sandbox_id, "sandbox id"))
         return await self.exchange.call(request, get_sandbox.parse, options)
 
-    async def delete(self, sandbox_id: str, options: RequestOptions) -> None:
+    async def delete(self, sandbox_id: str, options: RequestOptions | None) -> None:
         """Take the sandbox down."""
         request = delete_sandbox.build(sandbox_id=path_id(sandbox_id, "sandbox id"))
         await self.exchange.call(request, delete_sandbox.parse, options)
 
-    async def pause(self, sandbox_id: str, options: RequestOptions) -> None:
+    async def pause(self, sandbox_id: str, options: RequestOptions | None) -> None:
         """Ask for a pause."""
         request = pause_sandbox.build(sandbox_id=path_id(sandbox_id, "sandbox id"))
         await self._ask_once(sandbox_id, request, options)
 
-    async def resume(self, sandbox_id: str, options: RequestOptions) -> None:
+    async def resume(self, sandbox_id: str, options: RequestOptions | None) -> None:
         """Ask for a resume."""
         request = resume_sandbox.build(sandbox_id=path_id(sandbox_id, "sandbox id"))
         await self._ask_once(sandbox_id, request, options)
 
-    async def _ask_once(self, sandbox_id: str, request: Request, options: RequestOptions) -> None:
+    async def _ask_once(self, sandbox_id: str, request: Request, options: RequestOptions | None) -> None:
         """Send a pause or resume, never twice; when the answer is lost, let the sandbox's state tell.
 
         Sending it again could pause what somebody has just resumed. The state can only confirm: a sandbox
@@ -74,14 +74,14 @@ class AsyncSandboxCalls:
             if not problem.maybe_applied:
                 raise
             try:
-                answer = await self.get(sandbox_id, DEFAULT_OPTIONS)
+                answer = await self.get(sandbox_id, None)
             except errors.RequestError:
                 raise problem from problem.__cause__
             if answer.value.status.state not in lifecycle.under_way(request.operation.operation_id):
                 raise
 
     async def renew(
-        self, sandbox_id: str, expires_at: datetime | timedelta, options: RequestOptions
+        self, sandbox_id: str, expires_at: datetime | timedelta, options: RequestOptions | None
     ) -> Answer[datetime]:
         """Move the expiry; the one that now holds."""
         body = models.RenewSandboxExpirationRequest(expires_at=creation.expiry(expires_at))
@@ -90,7 +90,7 @@ class AsyncSandboxCalls:
         return Answer(answer.value.expires_at, answer.request_id)
 
     async def patch_metadata(
-        self, sandbox_id: str, changes: Mapping[str, str | None], options: RequestOptions
+        self, sandbox_id: str, changes: Mapping[str, str | None], options: RequestOptions | None
     ) -> Answer[models.Sandbox]:
         """Set and remove labels; the whole sandbox after that."""
         request = patch_sandbox_metadata.build(
@@ -99,7 +99,7 @@ class AsyncSandboxCalls:
         return await self.exchange.call(request, patch_sandbox_metadata.parse, options)
 
     async def endpoint(
-        self, sandbox_id: str, port: int, route: EndpointRoute, options: RequestOptions
+        self, sandbox_id: str, port: int, route: EndpointRoute, options: RequestOptions | None
     ) -> Endpoint:
         """The address of a port."""
         request = get_sandbox_endpoint.build(
@@ -113,21 +113,21 @@ class AsyncSandboxCalls:
         return Endpoint(url, dict(answer.value.headers or {}))
 
     async def snapshot(
-        self, sandbox_id: str, name: str | None, options: RequestOptions
+        self, sandbox_id: str, name: str | None, options: RequestOptions | None
     ) -> Answer[models.Snapshot]:
         """Start to keep the root filesystem as an image."""
         body = models.UNSET if name is None else models.CreateSnapshotRequest(name=name)
         request = create_snapshot.build(sandbox_id=path_id(sandbox_id, "sandbox id"), body=body)
         return await self.exchange.call(request, create_snapshot.parse, options)
 
-    async def logs(self, sandbox_id: str, scope: str | None, options: RequestOptions) -> str:
+    async def logs(self, sandbox_id: str, scope: str | None, options: RequestOptions | None) -> str:
         """What the entrypoint printed."""
         request = get_sandbox_logs.build(
             sandbox_id=path_id(sandbox_id, "sandbox id"), scope=models.UNSET if scope is None else scope
         )
         return (await self.exchange.call(request, get_sandbox_logs.parse, options)).value
 
-    async def events(self, sandbox_id: str, scope: str | None, options: RequestOptions) -> str:
+    async def events(self, sandbox_id: str, scope: str | None, options: RequestOptions | None) -> str:
         """What happened to the sandbox."""
         request = get_sandbox_events.build(
             sandbox_id=path_id(sandbox_id, "sandbox id"), scope=models.UNSET if scope is None else scope
@@ -141,12 +141,12 @@ class AsyncSnapshotCalls:
     def __init__(self, exchange: AsyncExchange) -> None:
         self.exchange = exchange
 
-    async def get(self, snapshot_id: str, options: RequestOptions) -> Answer[models.Snapshot]:
+    async def get(self, snapshot_id: str, options: RequestOptions | None) -> Answer[models.Snapshot]:
         """The snapshot as it is now."""
         request = get_snapshot.build(snapshot_id=path_id(snapshot_id, "snapshot id"))
         return await self.exchange.call(request, get_snapshot.parse, options)
 
-    async def delete(self, snapshot_id: str, options: RequestOptions) -> None:
+    async def delete(self, snapshot_id: str, options: RequestOptions | None) -> None:
         """Remove the snapshot and its image."""
         request = delete_snapshot.build(snapshot_id=path_id(snapshot_id, "snapshot id"))
         await self.exchange.call(request, delete_snapshot.parse, options)

@@ -13,7 +13,7 @@ from sandkit._async.snapshots import AsyncSnapshots
 from sandkit._core import config, log
 from sandkit._core.creation import refuse_unknown
 from sandkit._core.errors import ConfigurationError
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._generated import models
 from sandkit._generated.operations import get_health, get_version
 from sandkit._io_async import AsyncClock, AsyncSystemClock
@@ -101,11 +101,11 @@ class AsyncClient:
         """The address of the API, with its version."""
         return self._config.base_url
 
-    async def health(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> models.Health:
+    async def health(self, *, options: RequestOptions | None = None) -> models.Health:
         """Ask whether the server can serve requests; needs no key."""
         return (await self._exchange.call(get_health.build(), get_health.parse, options)).value
 
-    async def version(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> models.Version:
+    async def version(self, *, options: RequestOptions | None = None) -> models.Version:
         """Ask which server this is and what its runtime can do; needs no key."""
         return (await self._exchange.call(get_version.build(), get_version.parse, options)).value
 

@@ -12,7 +12,7 @@ from sandkit._core import errors
 from sandkit._core.config import API_KEY_HEADER, ClientConfig
 from sandkit._core.error_body import BODY_LIMIT
 from sandkit._core.log import LOGGER
-from sandkit._core.options import RequestOptions
+from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
 from sandkit._core.request import Outgoing, assemble
 from sandkit._core.response import Answer, Parse, Received, decoded, is_success
 from sandkit._core.retry import Again, RetryPolicy, repeatability
@@ -50,7 +50,7 @@ class AsyncExchange:
         self._home: object | None = None
         self._honours_keys: bool | None = None
 
-    async def call(self, request: Request, parse: Parse[T], options: RequestOptions) -> Answer[T]:
+    async def call(self, request: Request, parse: Parse[T], options: RequestOptions | None) -> Answer[T]:
         """Send a request, again if that is safe and may help, and decode the answer.
 
         Raises:
@@ -60,6 +60,7 @@ class AsyncExchange:
             ConfigurationError: An option is malformed.
             ClientClosedError: The client is closed.
         """
+        options = options or DEFAULT_OPTIONS
         outgoing = assemble(request, self.config, options)
         attempts = 0
         uncertain = False

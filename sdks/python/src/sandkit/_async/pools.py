@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.request import path_id
 from sandkit._generated import models
 from sandkit._generated.operations import create_pool, delete_pool, get_pool, list_pools, update_pool
@@ -28,7 +28,7 @@ class AsyncPools:
         *,
         template: models.PoolTemplate,
         capacity: models.PoolCapacity,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> models.Pool:
         """Start to keep sandboxes of one template warm.
 
@@ -41,7 +41,7 @@ class AsyncPools:
         body = models.CreatePoolRequest(name=name, template=template, capacity_spec=capacity)
         return (await self._exchange.call(create_pool.build(body=body), create_pool.parse, options)).value
 
-    async def get(self, name: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> models.Pool:
+    async def get(self, name: str, *, options: RequestOptions | None = None) -> models.Pool:
         """Read a pool with its current counts.
 
         Raises:
@@ -50,13 +50,13 @@ class AsyncPools:
         request = get_pool.build(pool_name=path_id(name, "pool name"))
         return (await self._exchange.call(request, get_pool.parse, options)).value
 
-    async def list(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> tuple[models.Pool, ...]:
+    async def list(self, *, options: RequestOptions | None = None) -> tuple[models.Pool, ...]:
         """All pools, by name."""
         answer = await self._exchange.call(list_pools.build(), list_pools.parse, options)
         return tuple(answer.value.items)
 
     async def update(
-        self, name: str, *, capacity: models.PoolCapacity, options: RequestOptions = DEFAULT_OPTIONS
+        self, name: str, *, capacity: models.PoolCapacity, options: RequestOptions | None = None
     ) -> models.Pool:
         """Replace a pool's capacity; the template cannot be changed.
 
@@ -68,7 +68,7 @@ class AsyncPools:
         request = update_pool.build(pool_name=path_id(name, "pool name"), body=body)
         return (await self._exchange.call(request, update_pool.parse, options)).value
 
-    async def delete(self, name: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    async def delete(self, name: str, *, options: RequestOptions | None = None) -> None:
         """Remove a pool and its warm sandboxes.
 
         Raises:

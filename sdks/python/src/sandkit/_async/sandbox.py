@@ -14,7 +14,7 @@ from sandkit._core import errors, lifecycle
 from sandkit._core.accounts import Observation
 from sandkit._core.endpoint import Endpoint, EndpointRoute
 from sandkit._core.log import LOGGER
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.response import Answer
 from sandkit._core.waiting import DEFAULT_WAIT, Limits, Subject, targets_of
 from sandkit._generated import models
@@ -123,7 +123,7 @@ class AsyncSandbox:
         """Fields this version does not know, by their name on the wire."""
         return self.data.additional_properties
 
-    async def refresh(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> AsyncSandbox:
+    async def refresh(self, *, options: RequestOptions | None = None) -> AsyncSandbox:
         """Read it again; returns itself.
 
         Raises:
@@ -132,7 +132,7 @@ class AsyncSandbox:
         self._answer = await self._calls.get(self.id, options)
         return self
 
-    async def pause(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    async def pause(self, *, options: RequestOptions | None = None) -> None:
         """Ask for a pause; `wait_paused()` waits until it is done.
 
         The request is never sent twice. When its answer is lost, the sandbox is read once, and a state of
@@ -146,7 +146,7 @@ class AsyncSandbox:
         await self._calls.pause(self.id, options)
         self._accepted = lifecycle.accepted("pauseSandbox", self.state, self.last_transition_at)
 
-    async def resume(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    async def resume(self, *, options: RequestOptions | None = None) -> None:
         """Ask for a resume; `wait_running()` waits until it is done.
 
         A lost answer is treated as for `pause()`.
@@ -159,7 +159,7 @@ class AsyncSandbox:
         self._accepted = lifecycle.accepted("resumeSandbox", self.state, self.last_transition_at)
 
     async def renew(
-        self, expires_at: datetime | timedelta, *, options: RequestOptions = DEFAULT_OPTIONS
+        self, expires_at: datetime | timedelta, *, options: RequestOptions | None = None
     ) -> datetime:
         """Move the expiry, also while paused; returns the one that now holds.
 
@@ -176,7 +176,7 @@ class AsyncSandbox:
         return answer.value
 
     async def patch_metadata(
-        self, changes: Mapping[str, str | None], *, options: RequestOptions = DEFAULT_OPTIONS
+        self, changes: Mapping[str, str | None], *, options: RequestOptions | None = None
     ) -> AsyncSandbox:
         """Set labels, and remove those whose value is None; others stay (RFC 7396).
 
@@ -194,7 +194,7 @@ class AsyncSandbox:
         *,
         through_server: bool = False,
         expires: datetime | int | None = None,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> Endpoint:
         """The address of a port of the sandbox.
 
@@ -212,7 +212,7 @@ class AsyncSandbox:
         return await self._calls.endpoint(self.id, port, EndpointRoute(through_server, expires), options)
 
     async def snapshot(
-        self, name: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS
+        self, name: str | None = None, *, options: RequestOptions | None = None
     ) -> AsyncSnapshot:
         """Start to keep the root filesystem as an image; the sandbox goes on running.
 
@@ -226,15 +226,15 @@ class AsyncSandbox:
         answer = await self._calls.snapshot(self.id, name, options)
         return AsyncSnapshot(AsyncSnapshotCalls(self._calls.exchange), answer)
 
-    async def logs(self, scope: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS) -> str:
+    async def logs(self, scope: str | None = None, *, options: RequestOptions | None = None) -> str:
         """The most recent output of the entrypoint, oldest line first."""
         return await self._calls.logs(self.id, scope, options)
 
-    async def events(self, scope: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS) -> str:
+    async def events(self, scope: str | None = None, *, options: RequestOptions | None = None) -> str:
         """What happened to the sandbox, one line each, oldest first."""
         return await self._calls.events(self.id, scope, options)
 
-    async def delete(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    async def delete(self, *, options: RequestOptions | None = None) -> None:
         """Take the sandbox down, in whatever state it is; `wait_until("Terminated")` waits until it is gone.
 
         Raises:

@@ -13,7 +13,7 @@ from sandkit._async.snapshot import AsyncSnapshot
 from sandkit._core import filters
 from sandkit._core.creation import SandboxFields, sandbox_request
 from sandkit._core.endpoint import Endpoint, EndpointRoute
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.response import Answer
 from sandkit._generated.operations import create_sandbox, list_sandboxes
 
@@ -32,7 +32,7 @@ class AsyncSandboxes:
         self._calls = AsyncSandboxCalls(exchange)
 
     async def create(
-        self, *, options: RequestOptions = DEFAULT_OPTIONS, **fields: Unpack[SandboxFields]
+        self, *, options: RequestOptions | None = None, **fields: Unpack[SandboxFields]
     ) -> AsyncSandbox:
         """Ask for a sandbox; it starts in the background, and `wait_running()` waits for it.
 
@@ -53,9 +53,10 @@ class AsyncSandboxes:
             QuotaExceededError: A quota would be exceeded.
         """
         request = create_sandbox.build(body=sandbox_request(fields))
+        del fields  # they may hold secrets, which a traceback that shows variables would tell
         return AsyncSandbox(self._calls, await self._exchange.call(request, create_sandbox.parse, options))
 
-    async def get(self, sandbox_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> AsyncSandbox:
+    async def get(self, sandbox_id: str, *, options: RequestOptions | None = None) -> AsyncSandbox:
         """Read a sandbox.
 
         Raises:
@@ -70,7 +71,7 @@ class AsyncSandboxes:
         metadata: Mapping[str, str] | None = None,
         page: int = 1,
         page_size: int | None = None,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> AsyncListing[AsyncSandbox]:
         """List sandboxes, oldest first: iterate for all of them, or look at one page.
 
@@ -98,15 +99,15 @@ class AsyncSandboxes:
 
         return AsyncListing.of(fetch, page)
 
-    async def delete(self, sandbox_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    async def delete(self, sandbox_id: str, *, options: RequestOptions | None = None) -> None:
         """Take a sandbox down; see `AsyncSandbox.delete`."""
         await self._calls.delete(sandbox_id, options)
 
-    async def pause(self, sandbox_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    async def pause(self, sandbox_id: str, *, options: RequestOptions | None = None) -> None:
         """Ask for a pause; see `AsyncSandbox.pause`."""
         await self._calls.pause(sandbox_id, options)
 
-    async def resume(self, sandbox_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    async def resume(self, sandbox_id: str, *, options: RequestOptions | None = None) -> None:
         """Ask for a resume; see `AsyncSandbox.resume`."""
         await self._calls.resume(sandbox_id, options)
 
@@ -115,7 +116,7 @@ class AsyncSandboxes:
         sandbox_id: str,
         expires_at: datetime | timedelta,
         *,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> datetime:
         """Move the expiry; see `AsyncSandbox.renew`."""
         return (await self._calls.renew(sandbox_id, expires_at, options)).value
@@ -125,7 +126,7 @@ class AsyncSandboxes:
         sandbox_id: str,
         changes: Mapping[str, str | None],
         *,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> AsyncSandbox:
         """Set and remove labels; see `AsyncSandbox.patch_metadata`."""
         return AsyncSandbox(self._calls, await self._calls.patch_metadata(sandbox_id, changes, options))
@@ -137,27 +138,27 @@ class AsyncSandboxes:
         *,
         through_server: bool = False,
         expires: datetime | int | None = None,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> Endpoint:
         """The address of a port; see `AsyncSandbox.endpoint`."""
         route = EndpointRoute(through_server, expires)
         return await self._calls.endpoint(sandbox_id, port, route, options)
 
     async def snapshot(
-        self, sandbox_id: str, name: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS
+        self, sandbox_id: str, name: str | None = None, *, options: RequestOptions | None = None
     ) -> AsyncSnapshot:
         """Start to keep the root filesystem as an image; see `AsyncSandbox.snapshot`."""
         answer = await self._calls.snapshot(sandbox_id, name, options)
         return AsyncSnapshot(AsyncSnapshotCalls(self._exchange), answer)
 
     async def logs(
-        self, sandbox_id: str, scope: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS
+        self, sandbox_id: str, scope: str | None = None, *, options: RequestOptions | None = None
     ) -> str:
         """The most recent output of the entrypoint, oldest line first."""
         return await self._calls.logs(sandbox_id, scope, options)
 
     async def events(
-        self, sandbox_id: str, scope: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS
+        self, sandbox_id: str, scope: str | None = None, *, options: RequestOptions | None = None
     ) -> str:
         """What happened to the sandbox, one line each, oldest first."""
         return await self._calls.events(sandbox_id, scope, options)

@@ -10,7 +10,7 @@ from sandkit._async.calls import AsyncSnapshotCalls
 from sandkit._async.polling import poll
 from sandkit._core import lifecycle
 from sandkit._core.accounts import Observation
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.response import Answer
 from sandkit._core.waiting import DEFAULT_WAIT, Limits, Subject, targets_of
 from sandkit._generated import models
@@ -78,7 +78,7 @@ class AsyncSnapshot:
         """Fields this version does not know, by their name on the wire."""
         return self.data.additional_properties
 
-    async def refresh(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> AsyncSnapshot:
+    async def refresh(self, *, options: RequestOptions | None = None) -> AsyncSnapshot:
         """Read it again; returns itself.
 
         Raises:
@@ -87,7 +87,7 @@ class AsyncSnapshot:
         self._answer = await self._calls.get(self.id, options)
         return self
 
-    async def delete(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    async def delete(self, *, options: RequestOptions | None = None) -> None:
         """Remove the snapshot and its image. Sandboxes already running from it are not touched.
 
         Raises:

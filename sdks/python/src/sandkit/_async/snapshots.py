@@ -9,7 +9,7 @@ from sandkit._async.calls import AsyncSnapshotCalls
 from sandkit._async.page import AsyncListing, AsyncPage
 from sandkit._async.snapshot import AsyncSnapshot
 from sandkit._core import filters
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.response import Answer
 from sandkit._generated.operations import list_snapshots
 
@@ -24,7 +24,7 @@ class AsyncSnapshots:
         self._exchange = exchange
         self._calls = AsyncSnapshotCalls(exchange)
 
-    async def get(self, snapshot_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> AsyncSnapshot:
+    async def get(self, snapshot_id: str, *, options: RequestOptions | None = None) -> AsyncSnapshot:
         """Read a snapshot.
 
         Raises:
@@ -40,7 +40,7 @@ class AsyncSnapshots:
         state: str | Iterable[str] | None = None,
         page: int = 1,
         page_size: int | None = None,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> AsyncListing[AsyncSnapshot]:
         """List snapshots, oldest first: iterate for all of them, or look at one page.
 
@@ -70,6 +70,6 @@ class AsyncSnapshots:
 
         return AsyncListing.of(fetch, page)
 
-    async def delete(self, snapshot_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    async def delete(self, snapshot_id: str, *, options: RequestOptions | None = None) -> None:
         """Remove a snapshot; see `AsyncSnapshot.delete`."""
         await self._calls.delete(snapshot_id, options)

@@ -75,7 +75,7 @@ def _machine(
             for (operation, state), outcome in states.OPERATIONS.items()
             if operation in operations and outcome.to is not None
         ),
-        gone=gone,
+        gone=str(gone),
     )
 
 

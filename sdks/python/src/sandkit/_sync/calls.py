@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sandkit._core import creation, errors, lifecycle
 from sandkit._core.endpoint import Endpoint, EndpointRoute, endpoint_url, epoch_seconds
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.request import path_id
 from sandkit._core.response import Answer
 from sandkit._generated import models
@@ -43,27 +43,27 @@ class SandboxCalls:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
 
-    def get(self, sandbox_id: str, options: RequestOptions) -> Answer[models.Sandbox]:
+    def get(self, sandbox_id: str, options: RequestOptions | None) -> Answer[models.Sandbox]:
         """The sandbox as it is now."""
         request = get_sandbox.build(sandbox_id=path_id(sandbox_id, "sandbox id"))
         return self.exchange.call(request, get_sandbox.parse, options)
 
-    def delete(self, sandbox_id: str, options: RequestOptions) -> None:
+    def delete(self, sandbox_id: str, options: RequestOptions | None) -> None:
         """Take the sandbox down."""
         request = delete_sandbox.build(sandbox_id=path_id(sandbox_id, "sandbox id"))
         self.exchange.call(request, delete_sandbox.parse, options)
 
-    def pause(self, sandbox_id: str, options: RequestOptions) -> None:
+    def pause(self, sandbox_id: str, options: RequestOptions | None) -> None:
         """Ask for a pause."""
         request = pause_sandbox.build(sandbox_id=path_id(sandbox_id, "sandbox id"))
         self._ask_once(sandbox_id, request, options)
 
-    def resume(self, sandbox_id: str, options: RequestOptions) -> None:
+    def resume(self, sandbox_id: str, options: RequestOptions | None) -> None:
         """Ask for a resume."""
         request = resume_sandbox.build(sandbox_id=path_id(sandbox_id, "sandbox id"))
         self._ask_once(sandbox_id, request, options)
 
-    def _ask_once(self, sandbox_id: str, request: Request, options: RequestOptions) -> None:
+    def _ask_once(self, sandbox_id: str, request: Request, options: RequestOptions | None) -> None:
         """Send a pause or resume, never twice; when the answer is lost, let the sandbox's state tell.
 
         Sending it again could pause what somebody has just resumed. The state can only confirm: a sandbox
@@ -75,14 +75,14 @@ class SandboxCalls:
             if not problem.maybe_applied:
                 raise
             try:
-                answer = self.get(sandbox_id, DEFAULT_OPTIONS)
+                answer = self.get(sandbox_id, None)
             except errors.RequestError:
                 raise problem from problem.__cause__
             if answer.value.status.state not in lifecycle.under_way(request.operation.operation_id):
                 raise
 
     def renew(
-        self, sandbox_id: str, expires_at: datetime | timedelta, options: RequestOptions
+        self, sandbox_id: str, expires_at: datetime | timedelta, options: RequestOptions | None
     ) -> Answer[datetime]:
         """Move the expiry; the one that now holds."""
         body = models.RenewSandboxExpirationRequest(expires_at=creation.expiry(expires_at))
@@ -91,7 +91,7 @@ class SandboxCalls:
         return Answer(answer.value.expires_at, answer.request_id)
 
     def patch_metadata(
-        self, sandbox_id: str, changes: Mapping[str, str | None], options: RequestOptions
+        self, sandbox_id: str, changes: Mapping[str, str | None], options: RequestOptions | None
     ) -> Answer[models.Sandbox]:
         """Set and remove labels; the whole sandbox after that."""
         request = patch_sandbox_metadata.build(
@@ -99,7 +99,9 @@ class SandboxCalls:
         )
         return self.exchange.call(request, patch_sandbox_metadata.parse, options)
 
-    def endpoint(self, sandbox_id: str, port: int, route: EndpointRoute, options: RequestOptions) -> Endpoint:
+    def endpoint(
+        self, sandbox_id: str, port: int, route: EndpointRoute, options: RequestOptions | None
+    ) -> Endpoint:
         """The address of a port."""
         request = get_sandbox_endpoint.build(
             sandbox_id=path_id(sandbox_id, "sandbox id"),
@@ -111,20 +113,22 @@ class SandboxCalls:
         url = endpoint_url(answer.value.endpoint, self.exchange.config.scheme)
         return Endpoint(url, dict(answer.value.headers or {}))
 
-    def snapshot(self, sandbox_id: str, name: str | None, options: RequestOptions) -> Answer[models.Snapshot]:
+    def snapshot(
+        self, sandbox_id: str, name: str | None, options: RequestOptions | None
+    ) -> Answer[models.Snapshot]:
         """Start to keep the root filesystem as an image."""
         body = models.UNSET if name is None else models.CreateSnapshotRequest(name=name)
         request = create_snapshot.build(sandbox_id=path_id(sandbox_id, "sandbox id"), body=body)
         return self.exchange.call(request, create_snapshot.parse, options)
 
-    def logs(self, sandbox_id: str, scope: str | None, options: RequestOptions) -> str:
+    def logs(self, sandbox_id: str, scope: str | None, options: RequestOptions | None) -> str:
         """What the entrypoint printed."""
         request = get_sandbox_logs.build(
             sandbox_id=path_id(sandbox_id, "sandbox id"), scope=models.UNSET if scope is None else scope
         )
         return (self.exchange.call(request, get_sandbox_logs.parse, options)).value
 
-    def events(self, sandbox_id: str, scope: str | None, options: RequestOptions) -> str:
+    def events(self, sandbox_id: str, scope: str | None, options: RequestOptions | None) -> str:
         """What happened to the sandbox."""
         request = get_sandbox_events.build(
             sandbox_id=path_id(sandbox_id, "sandbox id"), scope=models.UNSET if scope is None else scope
@@ -138,12 +142,12 @@ class SnapshotCalls:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
 
-    def get(self, snapshot_id: str, options: RequestOptions) -> Answer[models.Snapshot]:
+    def get(self, snapshot_id: str, options: RequestOptions | None) -> Answer[models.Snapshot]:
         """The snapshot as it is now."""
         request = get_snapshot.build(snapshot_id=path_id(snapshot_id, "snapshot id"))
         return self.exchange.call(request, get_snapshot.parse, options)
 
-    def delete(self, snapshot_id: str, options: RequestOptions) -> None:
+    def delete(self, snapshot_id: str, options: RequestOptions | None) -> None:
         """Remove the snapshot and its image."""
         request = delete_snapshot.build(snapshot_id=path_id(snapshot_id, "snapshot id"))
         self.exchange.call(request, delete_snapshot.parse, options)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 from sandkit._core import config, log
 from sandkit._core.creation import refuse_unknown
 from sandkit._core.errors import ConfigurationError
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._generated import models
 from sandkit._generated.operations import get_health, get_version
 from sandkit._io_sync import Clock, SystemClock
@@ -102,11 +102,11 @@ class Client:
         """The address of the API, with its version."""
         return self._config.base_url
 
-    def health(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> models.Health:
+    def health(self, *, options: RequestOptions | None = None) -> models.Health:
         """Ask whether the server can serve requests; needs no key."""
         return (self._exchange.call(get_health.build(), get_health.parse, options)).value
 
-    def version(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> models.Version:
+    def version(self, *, options: RequestOptions | None = None) -> models.Version:
         """Ask which server this is and what its runtime can do; needs no key."""
         return (self._exchange.call(get_version.build(), get_version.parse, options)).value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.request import path_id
 from sandkit._generated import models
 from sandkit._generated.operations import create_pool, delete_pool, get_pool, list_pools, update_pool
@@ -29,7 +29,7 @@ class Pools:
         *,
         template: models.PoolTemplate,
         capacity: models.PoolCapacity,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> models.Pool:
         """Start to keep sandboxes of one template warm.
 
@@ -42,7 +42,7 @@ class Pools:
         body = models.CreatePoolRequest(name=name, template=template, capacity_spec=capacity)
         return (self._exchange.call(create_pool.build(body=body), create_pool.parse, options)).value
 
-    def get(self, name: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> models.Pool:
+    def get(self, name: str, *, options: RequestOptions | None = None) -> models.Pool:
         """Read a pool with its current counts.
 
         Raises:
@@ -51,13 +51,13 @@ class Pools:
         request = get_pool.build(pool_name=path_id(name, "pool name"))
         return (self._exchange.call(request, get_pool.parse, options)).value
 
-    def list(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> tuple[models.Pool, ...]:
+    def list(self, *, options: RequestOptions | None = None) -> tuple[models.Pool, ...]:
         """All pools, by name."""
         answer = self._exchange.call(list_pools.build(), list_pools.parse, options)
         return tuple(answer.value.items)
 
     def update(
-        self, name: str, *, capacity: models.PoolCapacity, options: RequestOptions = DEFAULT_OPTIONS
+        self, name: str, *, capacity: models.PoolCapacity, options: RequestOptions | None = None
     ) -> models.Pool:
         """Replace a pool's capacity; the template cannot be changed.
 
@@ -69,7 +69,7 @@ class Pools:
         request = update_pool.build(pool_name=path_id(name, "pool name"), body=body)
         return (self._exchange.call(request, update_pool.parse, options)).value
 
-    def delete(self, name: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    def delete(self, name: str, *, options: RequestOptions | None = None) -> None:
         """Remove a pool and its warm sandboxes.
 
         Raises:

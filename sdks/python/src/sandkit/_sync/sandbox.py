@@ -12,7 +12,7 @@ from sandkit._core import errors, lifecycle
 from sandkit._core.accounts import Observation
 from sandkit._core.endpoint import Endpoint, EndpointRoute
 from sandkit._core.log import LOGGER
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.response import Answer
 from sandkit._core.waiting import DEFAULT_WAIT, Limits, Subject, targets_of
 from sandkit._generated import models
@@ -124,7 +124,7 @@ class Sandbox:
         """Fields this version does not know, by their name on the wire."""
         return self.data.additional_properties
 
-    def refresh(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> Sandbox:
+    def refresh(self, *, options: RequestOptions | None = None) -> Sandbox:
         """Read it again; returns itself.
 
         Raises:
@@ -133,7 +133,7 @@ class Sandbox:
         self._answer = self._calls.get(self.id, options)
         return self
 
-    def pause(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    def pause(self, *, options: RequestOptions | None = None) -> None:
         """Ask for a pause; `wait_paused()` waits until it is done.
 
         The request is never sent twice. When its answer is lost, the sandbox is read once, and a state of
@@ -147,7 +147,7 @@ class Sandbox:
         self._calls.pause(self.id, options)
         self._accepted = lifecycle.accepted("pauseSandbox", self.state, self.last_transition_at)
 
-    def resume(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    def resume(self, *, options: RequestOptions | None = None) -> None:
         """Ask for a resume; `wait_running()` waits until it is done.
 
         A lost answer is treated as for `pause()`.
@@ -159,9 +159,7 @@ class Sandbox:
         self._calls.resume(self.id, options)
         self._accepted = lifecycle.accepted("resumeSandbox", self.state, self.last_transition_at)
 
-    def renew(
-        self, expires_at: datetime | timedelta, *, options: RequestOptions = DEFAULT_OPTIONS
-    ) -> datetime:
+    def renew(self, expires_at: datetime | timedelta, *, options: RequestOptions | None = None) -> datetime:
         """Move the expiry, also while paused; returns the one that now holds.
 
         Args:
@@ -177,7 +175,7 @@ class Sandbox:
         return answer.value
 
     def patch_metadata(
-        self, changes: Mapping[str, str | None], *, options: RequestOptions = DEFAULT_OPTIONS
+        self, changes: Mapping[str, str | None], *, options: RequestOptions | None = None
     ) -> Sandbox:
         """Set labels, and remove those whose value is None; others stay (RFC 7396).
 
@@ -195,7 +193,7 @@ class Sandbox:
         *,
         through_server: bool = False,
         expires: datetime | int | None = None,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> Endpoint:
         """The address of a port of the sandbox.
 
@@ -212,7 +210,7 @@ class Sandbox:
         """
         return self._calls.endpoint(self.id, port, EndpointRoute(through_server, expires), options)
 
-    def snapshot(self, name: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS) -> Snapshot:
+    def snapshot(self, name: str | None = None, *, options: RequestOptions | None = None) -> Snapshot:
         """Start to keep the root filesystem as an image; the sandbox goes on running.
 
         Returns:
@@ -225,15 +223,15 @@ class Sandbox:
         answer = self._calls.snapshot(self.id, name, options)
         return Snapshot(SnapshotCalls(self._calls.exchange), answer)
 
-    def logs(self, scope: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS) -> str:
+    def logs(self, scope: str | None = None, *, options: RequestOptions | None = None) -> str:
         """The most recent output of the entrypoint, oldest line first."""
         return self._calls.logs(self.id, scope, options)
 
-    def events(self, scope: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS) -> str:
+    def events(self, scope: str | None = None, *, options: RequestOptions | None = None) -> str:
         """What happened to the sandbox, one line each, oldest first."""
         return self._calls.events(self.id, scope, options)
 
-    def delete(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    def delete(self, *, options: RequestOptions | None = None) -> None:
         """Take the sandbox down, in whatever state it is; `wait_until("Terminated")` waits until it is gone.
 
         Raises:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 from sandkit._core import filters
 from sandkit._core.creation import SandboxFields, sandbox_request
 from sandkit._core.endpoint import Endpoint, EndpointRoute
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.response import Answer
 from sandkit._generated.operations import create_sandbox, list_sandboxes
 from sandkit._sync.calls import SandboxCalls, SnapshotCalls
@@ -32,9 +32,7 @@ class Sandboxes:
         self._exchange = exchange
         self._calls = SandboxCalls(exchange)
 
-    def create(
-        self, *, options: RequestOptions = DEFAULT_OPTIONS, **fields: Unpack[SandboxFields]
-    ) -> Sandbox:
+    def create(self, *, options: RequestOptions | None = None, **fields: Unpack[SandboxFields]) -> Sandbox:
         """Ask for a sandbox; it starts in the background, and `wait_running()` waits for it.
 
         A create whose answer is lost is repeated under the same Idempotency-Key, if the server says that
@@ -54,9 +52,10 @@ class Sandboxes:
             QuotaExceededError: A quota would be exceeded.
         """
         request = create_sandbox.build(body=sandbox_request(fields))
+        del fields  # they may hold secrets, which a traceback that shows variables would tell
         return Sandbox(self._calls, self._exchange.call(request, create_sandbox.parse, options))
 
-    def get(self, sandbox_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> Sandbox:
+    def get(self, sandbox_id: str, *, options: RequestOptions | None = None) -> Sandbox:
         """Read a sandbox.
 
         Raises:
@@ -71,7 +70,7 @@ class Sandboxes:
         metadata: Mapping[str, str] | None = None,
         page: int = 1,
         page_size: int | None = None,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> Page[Sandbox]:
         """List sandboxes, oldest first: iterate for all of them, or look at one page.
 
@@ -97,15 +96,15 @@ class Sandboxes:
 
         return Page.of(fetch, page)
 
-    def delete(self, sandbox_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    def delete(self, sandbox_id: str, *, options: RequestOptions | None = None) -> None:
         """Take a sandbox down; see `Sandbox.delete`."""
         self._calls.delete(sandbox_id, options)
 
-    def pause(self, sandbox_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    def pause(self, sandbox_id: str, *, options: RequestOptions | None = None) -> None:
         """Ask for a pause; see `Sandbox.pause`."""
         self._calls.pause(sandbox_id, options)
 
-    def resume(self, sandbox_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    def resume(self, sandbox_id: str, *, options: RequestOptions | None = None) -> None:
         """Ask for a resume; see `Sandbox.resume`."""
         self._calls.resume(sandbox_id, options)
 
@@ -114,7 +113,7 @@ class Sandboxes:
         sandbox_id: str,
         expires_at: datetime | timedelta,
         *,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> datetime:
         """Move the expiry; see `Sandbox.renew`."""
         return (self._calls.renew(sandbox_id, expires_at, options)).value
@@ -124,7 +123,7 @@ class Sandboxes:
         sandbox_id: str,
         changes: Mapping[str, str | None],
         *,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> Sandbox:
         """Set and remove labels; see `Sandbox.patch_metadata`."""
         return Sandbox(self._calls, self._calls.patch_metadata(sandbox_id, changes, options))
@@ -136,27 +135,27 @@ class Sandboxes:
         *,
         through_server: bool = False,
         expires: datetime | int | None = None,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> Endpoint:
         """The address of a port; see `Sandbox.endpoint`."""
         route = EndpointRoute(through_server, expires)
         return self._calls.endpoint(sandbox_id, port, route, options)
 
     def snapshot(
-        self, sandbox_id: str, name: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS
+        self, sandbox_id: str, name: str | None = None, *, options: RequestOptions | None = None
     ) -> Snapshot:
         """Start to keep the root filesystem as an image; see `Sandbox.snapshot`."""
         answer = self._calls.snapshot(sandbox_id, name, options)
         return Snapshot(SnapshotCalls(self._exchange), answer)
 
     def logs(
-        self, sandbox_id: str, scope: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS
+        self, sandbox_id: str, scope: str | None = None, *, options: RequestOptions | None = None
     ) -> str:
         """The most recent output of the entrypoint, oldest line first."""
         return self._calls.logs(sandbox_id, scope, options)
 
     def events(
-        self, sandbox_id: str, scope: str | None = None, *, options: RequestOptions = DEFAULT_OPTIONS
+        self, sandbox_id: str, scope: str | None = None, *, options: RequestOptions | None = None
     ) -> str:
         """What happened to the sandbox, one line each, oldest first."""
         return self._calls.events(sandbox_id, scope, options)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandkit._core import lifecycle
 from sandkit._core.accounts import Observation
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.response import Answer
 from sandkit._core.waiting import DEFAULT_WAIT, Limits, Subject, targets_of
 from sandkit._generated import models
@@ -79,7 +79,7 @@ class Snapshot:
         """Fields this version does not know, by their name on the wire."""
         return self.data.additional_properties
 
-    def refresh(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> Snapshot:
+    def refresh(self, *, options: RequestOptions | None = None) -> Snapshot:
         """Read it again; returns itself.
 
         Raises:
@@ -88,7 +88,7 @@ class Snapshot:
         self._answer = self._calls.get(self.id, options)
         return self
 
-    def delete(self, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    def delete(self, *, options: RequestOptions | None = None) -> None:
         """Remove the snapshot and its image. Sandboxes already running from it are not touched.
 
         Raises:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sandkit._core import filters
-from sandkit._core.options import DEFAULT_OPTIONS, RequestOptions
+from sandkit._core.options import RequestOptions
 from sandkit._core.response import Answer
 from sandkit._generated.operations import list_snapshots
 from sandkit._sync.calls import SnapshotCalls
@@ -25,7 +25,7 @@ class Snapshots:
         self._exchange = exchange
         self._calls = SnapshotCalls(exchange)
 
-    def get(self, snapshot_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> Snapshot:
+    def get(self, snapshot_id: str, *, options: RequestOptions | None = None) -> Snapshot:
         """Read a snapshot.
 
         Raises:
@@ -41,7 +41,7 @@ class Snapshots:
         state: str | Iterable[str] | None = None,
         page: int = 1,
         page_size: int | None = None,
-        options: RequestOptions = DEFAULT_OPTIONS,
+        options: RequestOptions | None = None,
     ) -> Page[Snapshot]:
         """List snapshots, oldest first: iterate for all of them, or look at one page.
 
@@ -69,6 +69,6 @@ class Snapshots:
 
         return Page.of(fetch, page)
 
-    def delete(self, snapshot_id: str, *, options: RequestOptions = DEFAULT_OPTIONS) -> None:
+    def delete(self, snapshot_id: str, *, options: RequestOptions | None = None) -> None:
         """Remove a snapshot; see `Snapshot.delete`."""
         self._calls.delete(snapshot_id, options)
