@@ -199,6 +199,23 @@ def test_a_failing_generator_shows_its_own_words(root: Path, capsys: pytest.Capt
     assert "cannot parse this" in told
 
 
+def test_the_blocking_twin_follows_its_source(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = root / "sdks/python/src/sandkit/_async/page.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("async def first() -> int:\n    return await one()\n")
+    assert main(["generate", "--root", str(root), "--target", "sync"]) == 0
+    twin = root / "sdks/python/src/sandkit/_sync/page.py"
+    notice = NOTICE.replace("specs/", "sdks/python/src/sandkit/_async/page.py")
+    assert twin.read_text() == f"# {notice}\ndef first() -> int:\n    return one()\n"
+    source.write_text("async def first() -> str:\n    return await one()\n")
+    assert main(["verify", "--root", str(root), "--target", "sync"]) == 1
+    source.write_text("async def first(:\n")
+    capsys.readouterr()
+    assert main(["generate", "--root", str(root), "--target", "sync"]) == 2
+    assert "_async/page.py" in capsys.readouterr().err
+    assert twin.read_text().endswith("return one()\n")
+
+
 def test_the_linter_is_reached(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lint", "--rules", str(repository / "specs")]) == 0
     assert "operation" in capsys.readouterr().out

@@ -121,6 +121,11 @@ async def test_parameters_arrive_typed_under_their_names(caller: Caller, models:
         ([("größe", "abc")], TRACE, [("query:größe", "maxLength", "Must have at most 2 characters.")]),
         ([], {}, [("header:X-Trace-ID", "required", "This parameter is required.")]),
         (
+            [],
+            TRACE | {"x-depth": "2147483648"},
+            [("header:X-Depth", "maximum", "Must be at most 2147483647.")],
+        ),
+        (
             [("from", "x"), ("class", "true"), ("class", "0")],
             {"x-depth": "-"},
             [
@@ -317,6 +322,7 @@ def test_routes_are_data(routes: Any) -> None:
         "sendOdd",
     ]
     assert (by_id["list"].authenticated, by_id["list"].statuses) == (False, (200, 520))
+    assert by_id["getHTTPThing2"].authenticated
     assert by_id["2nd-op"].media_types == ("application/json", "application/merge-patch+json")
     assert (by_id["2nd-op"].body_required, by_id["import"].body_required, by_id["list"].media_types) == (
         False,

@@ -27,6 +27,7 @@ from sandkit_codegen.wire.model import Answer, Api, ApiOperation, Body, Paramete
 
 _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 _SCALARS = ("string", "integer", "number", "boolean")
+_RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 _SCHEMAS = "#/components/schemas/"
 
 
@@ -49,7 +50,7 @@ class _Builder:
             tag=operation.tags[0] if operation.tags else "",
             summary=(node.text("summary") or "").strip(),
             description=(node.text("description") or "").strip(),
-            authenticated=bool(node.items_of("security")),
+            authenticated=bool((node if "security" in node.entries else self.api.root).items_of("security")),
             parameters=self.parameters(operation),
             body=self.body(operation),
             answers=self.answers(operation),
@@ -122,10 +123,11 @@ class _Builder:
             what = "A parameter is a string, integer, number or boolean, or an array of one of them."
             self.refuse(schema, "type", "parameter-type", what, "Use one of these types.")
             kind = "string"
+        least, most = _RANGES.get(schema.text("format") or "", (None, None))
         return Scalar(
             kind=cast("ScalarKind", kind),
-            minimum=_number(schema, "minimum"),
-            maximum=_number(schema, "maximum"),
+            minimum=_first(_number(schema, "minimum"), least),
+            maximum=_first(_number(schema, "maximum"), most),
             min_length=cast("int | None", _number(schema, "minLength")),
             max_length=cast("int | None", _number(schema, "maxLength")),
             pattern=schema.text("pattern"),
@@ -216,6 +218,10 @@ def _apart(parameter: Parameter) -> Parameter:
 def _media_types(node: MapNode) -> tuple[str, ...]:
     content = node.map("content")
     return tuple(content.entries) if content else ()
+
+
+def _first(value: float | None, otherwise: int | None) -> int | float | None:
+    return otherwise if value is None else value
 
 
 def _flag(node: MapNode, key: str) -> bool:

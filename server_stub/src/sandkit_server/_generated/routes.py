@@ -217,7 +217,10 @@ _GET_SANDBOX_ENDPOINT_USE_SERVER_PROXY: Final = ParameterReader(
     "query:use_server_proxy", ErrorCode.REQUEST_INVALID_PARAMETER, boolean, blank=False
 )
 _GET_SANDBOX_ENDPOINT_EXPIRES: Final = ParameterReader(
-    "query:expires", ErrorCode.REQUEST_INVALID_PARAMETER, Integer(minimum=1), blank=0
+    "query:expires",
+    ErrorCode.REQUEST_INVALID_PARAMETER,
+    Integer(minimum=1, maximum=9223372036854775807),
+    blank=0,
 )
 _GET_SANDBOX_ENDPOINT_SANDBOX_ID: Final = ParameterReader(
     "path:sandboxId", ErrorCode.REQUEST_INVALID_PARAMETER, Text(min_length=1), blank=""
