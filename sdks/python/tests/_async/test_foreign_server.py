@@ -1,6 +1,6 @@
 """Servers somebody else wrote: other codes, other corners, and gateways in between.
 
-The answers are of the shapes that OpenSandbox servers give, and of what stands between a client and any server.
+The answers are of the shapes that OpenSandbox servers give, and of what stands before any server.
 """
 
 from __future__ import annotations
