@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
@@ -11,7 +12,7 @@ from xml.etree import ElementTree as ET
 import markdown  # type: ignore[import-untyped]
 import pytest
 
-from sandkit_codegen.load import SpecSet, load_spec_set
+from sandkit_codegen.load import MapNode, SpecSet, follow, load_spec_set, plain
 from sandkit_codegen.source import Source, read_source
 from sandkit_codegen.targets.docs import render_docs
 
@@ -42,7 +43,7 @@ class Page(HTMLParser):
 
 
 def rendered(pages: Mapping[str, str]) -> dict[str, Page]:
-    extensions = ["attr_list", "md_in_html", "tables", "toc"]
+    extensions = ["attr_list", "fenced_code", "md_in_html", "tables", "toc"]
     return {name: Page(markdown.markdown(text, extensions=extensions)) for name, text in pages.items()}
 
 
@@ -89,6 +90,22 @@ def test_no_text_breaks_a_table(pages: dict[str, Page], stress_source: Source) -
     ragged = [(name, row) for name, page in (pages | odd).items() for row in page.rows if len(set(row)) > 1]
     assert ragged == []
     assert "b" not in odd["stress-operations.md"].tags
+
+
+def test_examples_are_shown_as_they_go_over_the_wire(texts: dict[str, str], specs: SpecSet) -> None:
+    shown = [
+        json.loads(text)
+        for text in re.findall(r"^```json\n(.*?)^```", texts["operations.md"], re.DOTALL | re.M)
+    ]
+    body = specs.openapi.request_body(specs.openapi.operation("createSandbox"))
+    wanted = follow(body, ("content", "application/json", "examples")) if body else None
+    assert isinstance(wanted, MapNode)
+    values = [
+        plain(example.entries["value"]) for example in wanted.entries.values() if isinstance(example, MapNode)
+    ]
+    assert len(values) >= 3
+    assert [value for value in values if value not in shown] == []
+    assert texts["operations.md"].count("<details") > len(specs.openapi.operations) / 2
 
 
 def test_the_pages_need_nothing_from_elsewhere(texts: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from sandkit_codegen.rendering import Renderer
 from sandkit_codegen.source import Source
 from sandkit_codegen.targets.docs.diagram import state_diagram
+from sandkit_codegen.targets.docs.examples import example_views
 from sandkit_codegen.targets.docs.markdown import code_anchor, in_cell, in_code, in_text, linker
 from sandkit_codegen.targets.docs.schemas import schema_views
 
@@ -23,6 +24,7 @@ def render_docs(source: Source) -> dict[str, str]:
     renderer.add_filters(anchor=code_anchor, cell=in_cell, code=in_code, text=in_text, codes=links)
     context = {
         "api": source.api,
+        "examples": example_views(source.openapi),
         "schemas": schema_views(source.openapi),
         "machines": tuple(source.states.values()),
         "diagrams": {machine.resource: state_diagram(machine) for machine in source.states.values()},
