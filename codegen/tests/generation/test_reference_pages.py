@@ -95,7 +95,7 @@ def test_no_text_breaks_a_table(pages: dict[str, Page], stress_source: Source) -
 def test_examples_are_shown_as_they_go_over_the_wire(texts: dict[str, str], specs: SpecSet) -> None:
     shown = [
         json.loads(text)
-        for text in re.findall(r"^```json\n(.*?)^```", texts["operations.md"], re.DOTALL | re.M)
+        for text in re.findall(r"^```json\n(.*?)^```", texts["operations.md"], re.DOTALL | re.MULTILINE)
     ]
     body = specs.openapi.request_body(specs.openapi.operation("createSandbox"))
     wanted = follow(body, ("content", "application/json", "examples")) if body else None
