@@ -14,6 +14,7 @@ from sandkit_codegen.wire.model import (
     Scalar,
     ScalarKind,
 )
+from sandkit_codegen.wire.texts import description_of
 
 __all__ = [
     "Answer",
@@ -26,4 +27,5 @@ __all__ = [
     "Scalar",
     "ScalarKind",
     "build_api",
+    "description_of",
 ]

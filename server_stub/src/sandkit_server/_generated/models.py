@@ -153,7 +153,9 @@ class PoolEnvVar(Struct, frozen=True, kw_only=True):
 
 class PoolResources(Struct, frozen=True, kw_only=True):
     limits: ResourceQuantities | UnsetType = UNSET
+    """Kubernetes quantities by resource name, such as `500m` of cpu and `512Mi` of memory."""
     requests: ResourceQuantities | UnsetType = UNSET
+    """Kubernetes quantities by resource name, such as `500m` of cpu and `512Mi` of memory."""
 
 
 class PoolCapacity(Struct, frozen=True, kw_only=True):
@@ -271,6 +273,7 @@ class ImageSpec(Struct, frozen=True, kw_only=True):
     uri: Annotated[str, Meta(min_length=1)]
     """The image reference, by tag or by digest."""
     auth: ImageAuth | UnsetType = UNSET
+    """Credentials for the image's registry. They are never given back."""
 
 
 class NetworkPolicy(Struct, frozen=True, kw_only=True):
@@ -292,12 +295,16 @@ class Volume(Struct, frozen=True, kw_only=True):
     sub_path: str | None | UnsetType = field(name="subPath", default=UNSET)
     """Relative path inside the volume to mount instead of its root."""
     host: HostVolume | UnsetType = UNSET
+    """A folder of the machine the sandbox runs on."""
     pvc: PvcVolume | UnsetType = UNSET
+    """A persistent volume claim on Kubernetes, a named volume on Docker."""
     ossfs: OssfsVolume | UnsetType = UNSET
+    """A bucket of an object store, mounted as a file system."""
 
 
 class UpdatePoolRequest(Struct, frozen=True, kw_only=True):
     capacity_spec: PoolCapacity = field(name="capacitySpec")
+    """How many sandboxes to hold. The minimum of a range is never above its maximum."""
 
 
 class PoolContainer(Struct, frozen=True, kw_only=True):
@@ -360,6 +367,7 @@ class Pool(Struct, frozen=True, kw_only=True):
     name: str
     """The pool's name."""
     capacity_spec: PoolCapacity = field(name="capacitySpec")
+    """How many sandboxes to hold. The minimum of a range is never above its maximum."""
     status: PoolStatus | UnsetType = UNSET
     created_at: Instant | UnsetType = field(name="createdAt", default=UNSET)
     """When it was created."""
@@ -392,7 +400,9 @@ class CreateSandboxRequest(Struct, frozen=True, kw_only=True):
     timeout: Annotated[int, Meta(ge=60)] | None | UnsetType = UNSET
     """Lifetime in whole seconds, at least 60. Null or absent means that the sandbox never expires by itself."""
     resource_limits: ResourceQuantities | UnsetType = field(name="resourceLimits", default=UNSET)
+    """Kubernetes quantities by resource name, such as `500m` of cpu and `512Mi` of memory."""
     resource_requests: ResourceQuantities | UnsetType = field(name="resourceRequests", default=UNSET)
+    """Kubernetes quantities by resource name, such as `500m` of cpu and `512Mi` of memory."""
     env: dict[str, str | None] | UnsetType = UNSET
     """Environment of the entrypoint. An entry that is null counts as not given."""
     metadata: dict[str, str] | UnsetType = UNSET
@@ -441,4 +451,8 @@ class CreatePoolRequest(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(max_length=253, pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?\\Z")]
     """The pool's name, unique among pools."""
     template: PoolTemplate
+    """The part of a Kubernetes pod template that this API reads. Runtimes that understand more of it take
+    the rest as it comes.
+    """
     capacity_spec: PoolCapacity = field(name="capacitySpec")
+    """How many sandboxes to hold. The minimum of a range is never above its maximum."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sandkit_codegen.load import MapNode, Node, OpenApi, ScalarNode, plain, reference_of, texts_of
 from sandkit_codegen.targets.docs.markdown import in_code
+from sandkit_codegen.wire import description_of
 
 _SCHEMAS = "#/components/schemas/"
 
@@ -36,11 +37,13 @@ class SchemaView:
 def schema_views(api: OpenApi) -> tuple[SchemaView, ...]:
     """Every named schema in document order."""
     return tuple(
-        _schema(name, node) for name, node in api.components("schemas").items() if isinstance(node, MapNode)
+        _schema(api, name, node)
+        for name, node in api.components("schemas").items()
+        if isinstance(node, MapNode)
     )
 
 
-def _schema(name: str, node: MapNode) -> SchemaView:
+def _schema(api: OpenApi, name: str, node: MapNode) -> SchemaView:
     properties = node.map("properties")
     required = texts_of(node.get("required"))
     fields = tuple(
@@ -49,7 +52,7 @@ def _schema(name: str, node: MapNode) -> SchemaView:
             kind=kind_of(inner),
             required=field in required,
             default=_default(inner),
-            description=(inner.text("description") or "").strip() if isinstance(inner, MapNode) else "",
+            description=description_of(api, inner),
             secret=isinstance(inner, MapNode) and "x-sandkit-secret" in inner.entries,
         )
         for field, inner in (properties.entries.items() if properties else ())

@@ -24,7 +24,7 @@ from sandkit_codegen.load import (
 )
 from sandkit_codegen.naming import snake_case
 from sandkit_codegen.rendering import docstring
-from sandkit_codegen.wire import Api, ApiOperation, Parameter
+from sandkit_codegen.wire import Api, ApiOperation, Parameter, description_of
 
 MODULE_PREFIX = "operation_"
 """Keeps the generator from renaming operations that are called like a builtin."""
@@ -118,7 +118,7 @@ def _view(api: OpenApi, node: Node, mode: str) -> dict[str, Any]:
     return {
         "mode": mode,
         "documentation": docstring(description or _purpose(mode)),
-        "fields": {name: _field_text(inner) for name, inner in properties.items()},
+        "fields": {name: _field_text(api, inner) for name, inner in properties.items()},
         "secrets": [name for name, inner in properties.items() if "x-sandkit-secret" in inner.entries],
     }
 
@@ -129,8 +129,8 @@ def _purpose(mode: str) -> str:
     )
 
 
-def _field_text(node: MapNode) -> str:
-    parts = [(node.text("description") or "").strip()]
+def _field_text(api: OpenApi, node: MapNode) -> str:
+    parts = [description_of(api, node)]
     default = node.get("default")
     if default is not None:
         parts.append(f"The server's default is `{_shown(plain(default))}`.")

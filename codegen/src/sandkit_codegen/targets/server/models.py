@@ -16,6 +16,7 @@ from sandkit_codegen.load import Finding, MapNode, Node, OpenApi, SpecError, pla
 from sandkit_codegen.patterns import UntranslatablePatternError, python_pattern
 from sandkit_codegen.rendering import docstring
 from sandkit_codegen.toolchain import MODELS, Toolchain
+from sandkit_codegen.wire import description_of
 
 _TEMPLATES = Path(__file__).parent / "templates" / "datamodel"
 _INSTANT = "sandkit_placeholder.instants.Instant"
@@ -136,7 +137,7 @@ def _template_data(api: OpenApi) -> dict[str, Any]:
             "field_documentation": {
                 field: docstring(text)
                 for field, inner in fields.items()
-                if isinstance(inner, MapNode) and (text := inner.text("description"))
+                if (text := description_of(api, inner))
             },
             "secrets": [
                 field

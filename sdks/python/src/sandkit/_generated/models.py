@@ -69,7 +69,9 @@ class CreateSandboxRequest:
     timeout: int | None | Unset = UNSET
     """Lifetime in whole seconds, at least 60. Null or absent means that the sandbox never expires by itself."""
     resource_limits: dict[str, str] | Unset = UNSET
+    """Kubernetes quantities by resource name, such as `500m` of cpu and `512Mi` of memory."""
     resource_requests: dict[str, str] | Unset = UNSET
+    """Kubernetes quantities by resource name, such as `500m` of cpu and `512Mi` of memory."""
     env: dict[str, str | None] | Unset = _field(default=UNSET, repr=redacted)
     """Environment of the entrypoint. An entry that is null counts as not given."""
     metadata: dict[str, str] | Unset = UNSET
@@ -167,6 +169,7 @@ class ImageSpec:
     uri: str
     """The image reference, by tag or by digest."""
     auth: ImageAuth | Unset = UNSET
+    """Credentials for the image's registry. They are never given back."""
 
     @classmethod
     def from_dict(cls, data: _Mapping[str, _Any]) -> ImageSpec:
@@ -416,8 +419,11 @@ class Volume:
     sub_path: str | None | Unset = UNSET
     """Relative path inside the volume to mount instead of its root."""
     host: HostVolume | Unset = UNSET
+    """A folder of the machine the sandbox runs on."""
     pvc: PvcVolume | Unset = UNSET
+    """A persistent volume claim on Kubernetes, a named volume on Docker."""
     ossfs: OssfsVolume | Unset = UNSET
+    """A bucket of an object store, mounted as a file system."""
 
     @classmethod
     def from_dict(cls, data: _Mapping[str, _Any]) -> Volume:
@@ -702,7 +708,11 @@ class CreatePoolRequest:
     name: str
     """The pool's name, unique among pools."""
     template: PoolTemplate
+    """The part of a Kubernetes pod template that this API reads. Runtimes that understand more of it take
+    the rest as it comes.
+    """
     capacity_spec: PoolCapacity
+    """How many sandboxes to hold. The minimum of a range is never above its maximum."""
 
     @classmethod
     def from_dict(cls, data: _Mapping[str, _Any]) -> CreatePoolRequest:
@@ -737,6 +747,7 @@ class UpdatePoolRequest:
     """Part of a request."""
 
     capacity_spec: PoolCapacity
+    """How many sandboxes to hold. The minimum of a range is never above its maximum."""
 
     @classmethod
     def from_dict(cls, data: _Mapping[str, _Any]) -> UpdatePoolRequest:
@@ -991,7 +1002,9 @@ class PoolResources:
     """Part of a request."""
 
     limits: dict[str, str] | Unset = UNSET
+    """Kubernetes quantities by resource name, such as `500m` of cpu and `512Mi` of memory."""
     requests: dict[str, str] | Unset = UNSET
+    """Kubernetes quantities by resource name, such as `500m` of cpu and `512Mi` of memory."""
 
     @classmethod
     def from_dict(cls, data: _Mapping[str, _Any]) -> PoolResources:
@@ -1587,6 +1600,7 @@ class Pool:
     name: str
     """The pool's name."""
     capacity_spec: PoolCapacity
+    """How many sandboxes to hold. The minimum of a range is never above its maximum."""
     status: PoolStatus | None = None
     created_at: _datetime.datetime | None = None
     """When it was created."""
