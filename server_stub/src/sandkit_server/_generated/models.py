@@ -31,6 +31,8 @@ class ImageAuth(Struct, frozen=True, kw_only=True):
 
 
 class Platform(Struct, frozen=True, kw_only=True):
+    """The platform the sandbox runs on."""
+
     os: str
     """The operating system."""
     arch: str
@@ -41,6 +43,8 @@ ResourceQuantities: TypeAlias = dict[str, str]
 
 
 class NetworkRule(Struct, frozen=True, kw_only=True):
+    """One rule about outgoing traffic."""
+
     action: str
     """What happens to traffic to the target."""
     target: Annotated[str, Meta(min_length=1)]
@@ -48,6 +52,8 @@ class NetworkRule(Struct, frozen=True, kw_only=True):
 
 
 class CredentialProxy(Struct, frozen=True, kw_only=True):
+    """A proxy that keeps credentials out of the sandbox."""
+
     enabled: bool = False
     """Let a proxy beside the sandbox add credentials, so that the sandbox never sees them."""
 
@@ -118,16 +124,22 @@ MetadataPatch: TypeAlias = dict[str, str | None]
 
 
 class RenewSandboxExpirationRequest(Struct, frozen=True, kw_only=True):
+    """The expiry to set."""
+
     expires_at: Instant = field(name="expiresAt")
     """The new expiry, later than now."""
 
 
 class CreateSnapshotRequest(Struct, frozen=True, kw_only=True):
+    """How to call the snapshot."""
+
     name: Annotated[str, Meta(max_length=255, min_length=1)] | None | UnsetType = UNSET
     """A name to find the snapshot by; need not be unique."""
 
 
 class PoolTemplateMetadata(Struct, frozen=True, kw_only=True):
+    """What every warm sandbox is labelled with."""
+
     labels: dict[str, str] | UnsetType = UNSET
     """Labels of every warm sandbox."""
     annotations: dict[str, str] | UnsetType = UNSET
@@ -135,6 +147,8 @@ class PoolTemplateMetadata(Struct, frozen=True, kw_only=True):
 
 
 class PoolEnvVar(Struct, frozen=True, kw_only=True):
+    """One variable of a container's environment."""
+
     name: Annotated[str, Meta(min_length=1)]
     """The variable's name."""
     value: str | UnsetType = UNSET
@@ -152,6 +166,8 @@ class PoolEnvVar(Struct, frozen=True, kw_only=True):
 
 
 class PoolResources(Struct, frozen=True, kw_only=True):
+    """The resources a container may use and is promised."""
+
     limits: ResourceQuantities | UnsetType = UNSET
     """Kubernetes quantities by resource name, such as `500m` of cpu and `512Mi` of memory."""
     requests: ResourceQuantities | UnsetType = UNSET
@@ -172,11 +188,15 @@ class PoolCapacity(Struct, frozen=True, kw_only=True):
 
 
 class ImageReference(Struct, frozen=True, kw_only=True):
+    """The image a sandbox was started from; credentials are never given back."""
+
     uri: str
     """The image reference."""
 
 
 class SandboxStatus(Struct, frozen=True, kw_only=True):
+    """The state a sandbox is in, since when and why."""
+
     state: str
     """Where in its life the sandbox is."""
     reason: str | UnsetType = UNSET
@@ -188,6 +208,8 @@ class SandboxStatus(Struct, frozen=True, kw_only=True):
 
 
 class Pagination(Struct, frozen=True, kw_only=True):
+    """Which page this is, out of how many."""
+
     page: int
     """This page, from 1."""
     page_size: int = field(name="pageSize")
@@ -201,11 +223,15 @@ class Pagination(Struct, frozen=True, kw_only=True):
 
 
 class RenewSandboxExpirationResponse(Struct, frozen=True, kw_only=True):
+    """The expiry after the renewal."""
+
     expires_at: Instant = field(name="expiresAt")
     """The expiry that now holds."""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
+    """The address of one port of a sandbox."""
+
     endpoint: str
     """Host, port and path prefix, with or without a scheme."""
     headers: dict[str, str] | UnsetType = UNSET
@@ -223,6 +249,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class SnapshotStatus(Struct, frozen=True, kw_only=True):
+    """The state a snapshot is in, since when and why."""
+
     state: str
     """Where in its life the snapshot is."""
     reason: str | UnsetType = UNSET
@@ -234,6 +262,8 @@ class SnapshotStatus(Struct, frozen=True, kw_only=True):
 
 
 class PoolStatus(Struct, frozen=True, kw_only=True):
+    """How many sandboxes a pool holds right now."""
+
     total: int
     """Sandboxes the pool holds, warm or allocated."""
     allocated: int
@@ -245,11 +275,15 @@ class PoolStatus(Struct, frozen=True, kw_only=True):
 
 
 class Health(Struct, frozen=True, kw_only=True):
+    """Whether the server can serve requests."""
+
     status: str
     """Healthy when the server can serve requests."""
 
 
 class Version(Struct, frozen=True, kw_only=True):
+    """Which server this is, and what it can do."""
+
     version: str
     """The server's version."""
     api_version: str | UnsetType = field(name="apiVersion", default=UNSET)
@@ -261,6 +295,8 @@ class Version(Struct, frozen=True, kw_only=True):
 
 
 class ErrorDetail(Struct, frozen=True, kw_only=True):
+    """One field at fault."""
+
     pointer: str
     """A JSON Pointer (RFC 6901) into the body, or `query:NAME`, `path:NAME` or `header:NAME`."""
     rule: str
@@ -270,6 +306,8 @@ class ErrorDetail(Struct, frozen=True, kw_only=True):
 
 
 class ImageSpec(Struct, frozen=True, kw_only=True):
+    """The image to start from, and how to get it."""
+
     uri: Annotated[str, Meta(min_length=1)]
     """The image reference, by tag or by digest."""
     auth: ImageAuth | UnsetType = UNSET
@@ -277,6 +315,8 @@ class ImageSpec(Struct, frozen=True, kw_only=True):
 
 
 class NetworkPolicy(Struct, frozen=True, kw_only=True):
+    """Which outgoing traffic the sandbox may send."""
+
     default_action: str | UnsetType = field(name="defaultAction", default=UNSET)
     """What happens to traffic that no rule names."""
     egress: list[NetworkRule] | UnsetType = UNSET
@@ -303,11 +343,15 @@ class Volume(Struct, frozen=True, kw_only=True):
 
 
 class UpdatePoolRequest(Struct, frozen=True, kw_only=True):
+    """The capacity a pool shall have from now on."""
+
     capacity_spec: PoolCapacity = field(name="capacitySpec")
     """How many sandboxes to hold. The minimum of a range is never above its maximum."""
 
 
 class PoolContainer(Struct, frozen=True, kw_only=True):
+    """One container of a warm sandbox."""
+
     image: Annotated[str, Meta(min_length=1)]
     """The image reference."""
     name: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
@@ -319,20 +363,26 @@ class PoolContainer(Struct, frozen=True, kw_only=True):
     env: list[PoolEnvVar] | UnsetType = UNSET
     """The environment."""
     resources: PoolResources | UnsetType = UNSET
+    """The resources a container may use and is promised."""
 
 
 class Sandbox(Struct, frozen=True, kw_only=True):
+    """A sandbox as it is at the time of the answer."""
+
     id: str
     """The sandbox's id; the same from create to delete."""
     status: SandboxStatus
+    """The state a sandbox is in, since when and why."""
     entrypoint: list[str]
     """The command and its arguments."""
     created_at: Instant = field(name="createdAt")
     """When it was created."""
     image: ImageReference | UnsetType = UNSET
+    """The image a sandbox was started from; credentials are never given back."""
     snapshot_id: str | UnsetType = field(name="snapshotId", default=UNSET)
     """The snapshot it was created from."""
     platform: Platform | UnsetType = UNSET
+    """The platform the sandbox runs on."""
     metadata: dict[str, str] | UnsetType = UNSET
     """The caller's labels."""
     extensions: dict[str, str] | UnsetType = UNSET
@@ -342,16 +392,22 @@ class Sandbox(Struct, frozen=True, kw_only=True):
 
 
 class SandboxPage(Struct, frozen=True, kw_only=True):
+    """One page of sandboxes, oldest first."""
+
     items: list[Sandbox]
     pagination: Pagination
+    """Which page this is, out of how many."""
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
+    """A snapshot as it is at the time of the answer."""
+
     id: str
     """The snapshot's id."""
     sandbox_id: str = field(name="sandboxId")
     """The sandbox it was taken of, which may be gone."""
     status: SnapshotStatus
+    """The state a snapshot is in, since when and why."""
     created_at: Instant = field(name="createdAt")
     """When it was asked for."""
     name: str | UnsetType = UNSET
@@ -359,21 +415,29 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class SnapshotPage(Struct, frozen=True, kw_only=True):
+    """One page of snapshots, oldest first."""
+
     items: list[Snapshot]
     pagination: Pagination
+    """Which page this is, out of how many."""
 
 
 class Pool(Struct, frozen=True, kw_only=True):
+    """A pool as it is at the time of the answer."""
+
     name: str
     """The pool's name."""
     capacity_spec: PoolCapacity = field(name="capacitySpec")
     """How many sandboxes to hold. The minimum of a range is never above its maximum."""
     status: PoolStatus | UnsetType = UNSET
+    """How many sandboxes a pool holds right now."""
     created_at: Instant | UnsetType = field(name="createdAt", default=UNSET)
     """When it was created."""
 
 
 class PoolList(Struct, frozen=True, kw_only=True):
+    """All pools, by name."""
+
     items: list[Pool]
 
 
@@ -394,9 +458,11 @@ class CreateSandboxRequest(Struct, frozen=True, kw_only=True):
     """
 
     image: ImageSpec | UnsetType = UNSET
+    """The image to start from, and how to get it."""
     snapshot_id: Annotated[str, Meta(min_length=1)] | UnsetType = field(name="snapshotId", default=UNSET)
     """Start from this snapshot, which must be Ready."""
     platform: Platform | UnsetType = UNSET
+    """The platform the sandbox runs on."""
     timeout: Annotated[int, Meta(ge=60)] | None | UnsetType = UNSET
     """Lifetime in whole seconds, at least 60. Null or absent means that the sandbox never expires by itself."""
     resource_limits: ResourceQuantities | UnsetType = field(name="resourceLimits", default=UNSET)
@@ -412,7 +478,9 @@ class CreateSandboxRequest(Struct, frozen=True, kw_only=True):
     /dev/null`.
     """
     network_policy: NetworkPolicy | UnsetType = field(name="networkPolicy", default=UNSET)
+    """Which outgoing traffic the sandbox may send."""
     credential_proxy: CredentialProxy | UnsetType = field(name="credentialProxy", default=UNSET)
+    """A proxy that keeps credentials out of the sandbox."""
     secure_access: bool = field(name="secureAccess", default=False)
     """Protect the sandbox's endpoints with a header that only the endpoint operation tells."""
     volumes: list[Volume] | UnsetType = UNSET
@@ -434,6 +502,8 @@ class CreateSandboxRequest(Struct, frozen=True, kw_only=True):
 
 
 class PoolTemplateSpec(Struct, frozen=True, kw_only=True):
+    """What every warm sandbox runs."""
+
     containers: Annotated[list[PoolContainer], Meta(min_length=1)]
     """The containers; the first one is the sandbox."""
 
@@ -444,10 +514,14 @@ class PoolTemplate(Struct, frozen=True, kw_only=True):
     """
 
     spec: PoolTemplateSpec
+    """What every warm sandbox runs."""
     metadata: PoolTemplateMetadata | UnsetType = UNSET
+    """What every warm sandbox is labelled with."""
 
 
 class CreatePoolRequest(Struct, frozen=True, kw_only=True):
+    """The pool to create, with what its sandboxes are made of and how many to hold."""
+
     name: Annotated[str, Meta(max_length=253, pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?\\Z")]
     """The pool's name, unique among pools."""
     template: PoolTemplate

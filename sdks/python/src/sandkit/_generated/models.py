@@ -63,9 +63,11 @@ class CreateSandboxRequest:
     """
 
     image: ImageSpec | Unset = UNSET
+    """The image to start from, and how to get it."""
     snapshot_id: str | Unset = UNSET
     """Start from this snapshot, which must be Ready."""
     platform: Platform | Unset = UNSET
+    """The platform the sandbox runs on."""
     timeout: int | None | Unset = UNSET
     """Lifetime in whole seconds, at least 60. Null or absent means that the sandbox never expires by itself."""
     resource_limits: dict[str, str] | Unset = UNSET
@@ -81,7 +83,9 @@ class CreateSandboxRequest:
     /dev/null`.
     """
     network_policy: NetworkPolicy | Unset = UNSET
+    """Which outgoing traffic the sandbox may send."""
     credential_proxy: CredentialProxy | Unset = UNSET
+    """A proxy that keeps credentials out of the sandbox."""
     secure_access: bool | Unset = UNSET
     """Protect the sandbox's endpoints with a header that only the endpoint operation tells. The server's
     default is `false`.
@@ -164,7 +168,7 @@ _FIELDS_OF_ImageSpec: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class ImageSpec:
-    """Part of a request."""
+    """The image to start from, and how to get it."""
 
     uri: str
     """The image reference, by tag or by digest."""
@@ -245,7 +249,7 @@ _FIELDS_OF_Platform: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class Platform:
-    """Part of requests and answers."""
+    """The platform the sandbox runs on."""
 
     os: str
     """The operating system. Known values: linux, windows."""
@@ -287,7 +291,7 @@ _FIELDS_OF_NetworkPolicy: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class NetworkPolicy:
-    """Part of a request."""
+    """Which outgoing traffic the sandbox may send."""
 
     default_action: str | Unset = UNSET
     """What happens to traffic that no rule names. Known values: allow, deny."""
@@ -329,7 +333,7 @@ _FIELDS_OF_NetworkRule: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class NetworkRule:
-    """Part of a request."""
+    """One rule about outgoing traffic."""
 
     action: str
     """What happens to traffic to the target. Known values: allow, deny."""
@@ -364,7 +368,7 @@ _FIELDS_OF_CredentialProxy: frozenset[str] = frozenset(("enabled",))
 
 @_define(kw_only=True)
 class CredentialProxy:
-    """Part of a request."""
+    """A proxy that keeps credentials out of the sandbox."""
 
     enabled: bool | Unset = UNSET
     """Let a proxy beside the sandbox add credentials, so that the sandbox never sees them. The server's
@@ -634,7 +638,7 @@ _FIELDS_OF_RenewSandboxExpirationRequest: frozenset[str] = frozenset(("expiresAt
 
 @_define(kw_only=True)
 class RenewSandboxExpirationRequest:
-    """Part of a request."""
+    """The expiry to set."""
 
     expires_at: _datetime.datetime
     """The new expiry, later than now."""
@@ -665,7 +669,7 @@ _FIELDS_OF_CreateSnapshotRequest: frozenset[str] = frozenset(("name",))
 
 @_define(kw_only=True)
 class CreateSnapshotRequest:
-    """Part of a request."""
+    """How to call the snapshot."""
 
     name: str | None | Unset = UNSET
     """A name to find the snapshot by; need not be unique."""
@@ -703,7 +707,7 @@ _FIELDS_OF_CreatePoolRequest: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class CreatePoolRequest:
-    """Part of a request."""
+    """The pool to create, with what its sandboxes are made of and how many to hold."""
 
     name: str
     """The pool's name, unique among pools."""
@@ -744,7 +748,7 @@ _FIELDS_OF_UpdatePoolRequest: frozenset[str] = frozenset(("capacitySpec",))
 
 @_define(kw_only=True)
 class UpdatePoolRequest:
-    """Part of a request."""
+    """The capacity a pool shall have from now on."""
 
     capacity_spec: PoolCapacity
     """How many sandboxes to hold. The minimum of a range is never above its maximum."""
@@ -785,7 +789,9 @@ class PoolTemplate:
     """
 
     spec: PoolTemplateSpec
+    """What every warm sandbox runs."""
     metadata: PoolTemplateMetadata | Unset = UNSET
+    """What every warm sandbox is labelled with."""
 
     @classmethod
     def from_dict(cls, data: _Mapping[str, _Any]) -> PoolTemplate:
@@ -821,7 +827,7 @@ _FIELDS_OF_PoolTemplateMetadata: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class PoolTemplateMetadata:
-    """Part of a request."""
+    """What every warm sandbox is labelled with."""
 
     labels: dict[str, str] | Unset = UNSET
     """Labels of every warm sandbox."""
@@ -858,7 +864,7 @@ _FIELDS_OF_PoolTemplateSpec: frozenset[str] = frozenset(("containers",))
 
 @_define(kw_only=True)
 class PoolTemplateSpec:
-    """Part of a request."""
+    """What every warm sandbox runs."""
 
     containers: list[PoolContainer]
     """The containers; the first one is the sandbox."""
@@ -898,7 +904,7 @@ _FIELDS_OF_PoolContainer: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class PoolContainer:
-    """Part of a request."""
+    """One container of a warm sandbox."""
 
     image: str
     """The image reference."""
@@ -911,6 +917,7 @@ class PoolContainer:
     env: list[PoolEnvVar] | Unset = UNSET
     """The environment."""
     resources: PoolResources | Unset = UNSET
+    """The resources a container may use and is promised."""
 
     @classmethod
     def from_dict(cls, data: _Mapping[str, _Any]) -> PoolContainer:
@@ -958,7 +965,7 @@ _FIELDS_OF_PoolEnvVar: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class PoolEnvVar:
-    """Part of a request."""
+    """One variable of a container's environment."""
 
     name: str
     """The variable's name."""
@@ -999,7 +1006,7 @@ _FIELDS_OF_PoolResources: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class PoolResources:
-    """Part of a request."""
+    """The resources a container may use and is promised."""
 
     limits: dict[str, str] | Unset = UNSET
     """Kubernetes quantities by resource name, such as `500m` of cpu and `512Mi` of memory."""
@@ -1101,19 +1108,22 @@ _FIELDS_OF_Sandbox: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class Sandbox:
-    """Part of an answer."""
+    """A sandbox as it is at the time of the answer."""
 
     id: str
     """The sandbox's id; the same from create to delete."""
     status: SandboxStatus
+    """The state a sandbox is in, since when and why."""
     entrypoint: list[str] = _field(factory=list)
     """The command and its arguments."""
     created_at: _datetime.datetime
     """When it was created."""
     image: ImageReference | None = None
+    """The image a sandbox was started from; credentials are never given back."""
     snapshot_id: str | None = None
     """The snapshot it was created from."""
     platform: Platform | None = None
+    """The platform the sandbox runs on."""
     metadata: dict[str, str] | None = None
     """The caller's labels."""
     extensions: dict[str, str] | None = None
@@ -1173,7 +1183,7 @@ _FIELDS_OF_ImageReference: frozenset[str] = frozenset(("uri",))
 
 @_define(kw_only=True)
 class ImageReference:
-    """Part of an answer."""
+    """The image a sandbox was started from; credentials are never given back."""
 
     uri: str
     """The image reference."""
@@ -1213,7 +1223,7 @@ _FIELDS_OF_SandboxStatus: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class SandboxStatus:
-    """Part of an answer."""
+    """The state a sandbox is in, since when and why."""
 
     state: str
     """Where in its life the sandbox is. Known values: Pending, Running, Pausing, Paused, Resuming, Stopping,
@@ -1268,10 +1278,11 @@ _FIELDS_OF_SandboxPage: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class SandboxPage:
-    """Part of an answer."""
+    """One page of sandboxes, oldest first."""
 
     items: list[Sandbox] = _field(factory=list)
     pagination: Pagination
+    """Which page this is, out of how many."""
     additional_properties: dict[str, _Any] = _field(factory=dict)
     """The fields this version does not know, by their name on the wire."""
 
@@ -1311,7 +1322,7 @@ _FIELDS_OF_Pagination: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class Pagination:
-    """Part of an answer."""
+    """Which page this is, out of how many."""
 
     page: int
     """This page, from 1."""
@@ -1360,7 +1371,7 @@ _FIELDS_OF_RenewSandboxExpirationResponse: frozenset[str] = frozenset(("expiresA
 
 @_define(kw_only=True)
 class RenewSandboxExpirationResponse:
-    """Part of an answer."""
+    """The expiry after the renewal."""
 
     expires_at: _datetime.datetime
     """The expiry that now holds."""
@@ -1398,7 +1409,7 @@ _FIELDS_OF_Endpoint: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class Endpoint:
-    """Part of an answer."""
+    """The address of one port of a sandbox."""
 
     endpoint: str
     """Host, port and path prefix, with or without a scheme."""
@@ -1444,13 +1455,14 @@ _FIELDS_OF_Snapshot: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class Snapshot:
-    """Part of an answer."""
+    """A snapshot as it is at the time of the answer."""
 
     id: str
     """The snapshot's id."""
     sandbox_id: str
     """The sandbox it was taken of, which may be gone."""
     status: SnapshotStatus
+    """The state a snapshot is in, since when and why."""
     created_at: _datetime.datetime
     """When it was asked for."""
     name: str | None = None
@@ -1500,7 +1512,7 @@ _FIELDS_OF_SnapshotStatus: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class SnapshotStatus:
-    """Part of an answer."""
+    """The state a snapshot is in, since when and why."""
 
     state: str
     """Where in its life the snapshot is. Known values: Creating, Ready, Failed, Deleting."""
@@ -1553,10 +1565,11 @@ _FIELDS_OF_SnapshotPage: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class SnapshotPage:
-    """Part of an answer."""
+    """One page of snapshots, oldest first."""
 
     items: list[Snapshot] = _field(factory=list)
     pagination: Pagination
+    """Which page this is, out of how many."""
     additional_properties: dict[str, _Any] = _field(factory=dict)
     """The fields this version does not know, by their name on the wire."""
 
@@ -1595,13 +1608,14 @@ _FIELDS_OF_Pool: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class Pool:
-    """Part of an answer."""
+    """A pool as it is at the time of the answer."""
 
     name: str
     """The pool's name."""
     capacity_spec: PoolCapacity
     """How many sandboxes to hold. The minimum of a range is never above its maximum."""
     status: PoolStatus | None = None
+    """How many sandboxes a pool holds right now."""
     created_at: _datetime.datetime | None = None
     """When it was created."""
     additional_properties: dict[str, _Any] = _field(factory=dict)
@@ -1648,7 +1662,7 @@ _FIELDS_OF_PoolStatus: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class PoolStatus:
-    """Part of an answer."""
+    """How many sandboxes a pool holds right now."""
 
     total: int
     """Sandboxes the pool holds, warm or allocated."""
@@ -1693,7 +1707,7 @@ _FIELDS_OF_PoolList: frozenset[str] = frozenset(("items",))
 
 @_define(kw_only=True)
 class PoolList:
-    """Part of an answer."""
+    """All pools, by name."""
 
     items: list[Pool] = _field(factory=list)
     additional_properties: dict[str, _Any] = _field(factory=dict)
@@ -1725,7 +1739,7 @@ _FIELDS_OF_Health: frozenset[str] = frozenset(("status",))
 
 @_define(kw_only=True)
 class Health:
-    """Part of an answer."""
+    """Whether the server can serve requests."""
 
     status: str
     """Healthy when the server can serve requests. Known values: healthy."""
@@ -1765,7 +1779,7 @@ _FIELDS_OF_Version: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class Version:
-    """Part of an answer."""
+    """Which server this is, and what it can do."""
 
     version: str
     """The server's version."""
@@ -1867,7 +1881,7 @@ _FIELDS_OF_ErrorDetail: frozenset[str] = frozenset(
 
 @_define(kw_only=True)
 class ErrorDetail:
-    """Part of an answer."""
+    """One field at fault."""
 
     pointer: str
     """A JSON Pointer (RFC 6901) into the body, or `query:NAME`, `path:NAME` or `header:NAME`."""
