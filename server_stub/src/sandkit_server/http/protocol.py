@@ -7,6 +7,7 @@ header lines.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 from uuid import uuid4
 
@@ -18,12 +19,22 @@ from sandkit_server.http.request_id import HEADER
 
 __all__ = ["MAX_HEAD_BYTES", "EnvelopeProtocol"]
 
+# Seconds a client that was answered before its whole body had come may go on sending. Its bytes are dropped
+# meanwhile: cutting the connection at once could destroy the answer on its way (RFC 9112, 9.6).
+_LINGER: Final = 1.0
+
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
+
 # Request line and header fields together; generous, but not without end.
 MAX_HEAD_BYTES: Final = 64 * 1024
 
 
 class _HeadTooLargeError(Exception):
     """Ends the parsing from within a parser's callback."""
+
+
+class _UnknownVersionError(Exception):
+    """Likewise, for a version of HTTP that is not spoken here."""
 
 
 class EnvelopeProtocol(HttpToolsProtocol):
@@ -33,6 +44,7 @@ class EnvelopeProtocol(HttpToolsProtocol):
     _reported = 0
     _unreported = 0
     _in_head = True
+    _lingering: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser. A field is reported when it is complete, so an endless one is counted here."""
@@ -61,6 +73,9 @@ class EnvelopeProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
+        if self.parser.get_http_version() not in _VERSIONS:
+            # The parser takes the version-less request line of HTTP/0.9 and the preface of HTTP/2 as well.
+            raise _UnknownVersionError
         self._in_head = False
         super().on_headers_complete()
 
@@ -69,6 +84,18 @@ class EnvelopeProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._in_head = True
         self._unreported = 0
+        self._end_lingering()
+
+    def on_response_complete(self) -> None:
+        """The answer is sent, perhaps before the request was complete."""
+        super().on_response_complete()
+        if not self._in_head and self.cycle.response_complete:
+            self._lingering = self.loop.call_later(_LINGER, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._end_lingering()
+        super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  (uvicorn's one text for all of them)
         """Answer what the parser refused, and close."""
@@ -85,6 +112,11 @@ class EnvelopeProtocol(HttpToolsProtocol):
         self._reported += size
         if self._reported > MAX_HEAD_BYTES:
             raise _HeadTooLargeError
+
+    def _end_lingering(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
 
     def _refuse(self, error: SandkitError) -> None:
         answer = error_answer(error)
