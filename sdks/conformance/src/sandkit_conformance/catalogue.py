@@ -59,6 +59,7 @@ class StateMachine:
     states: tuple[str, ...]
     initial: tuple[str, ...]
     terminal: tuple[str, ...]
+    transitional: frozenset[str]
     transitions: tuple[tuple[str, str], ...]
     operations: Mapping[str, Mapping[str, Cell]] = field(factory=dict)
 
@@ -142,6 +143,7 @@ def _machine(kind: str, data: Mapping[str, Any]) -> StateMachine:
         states=tuple(state["name"] for state in data["states"]),
         initial=tuple(data["initial"]),
         terminal=tuple(state["name"] for state in data["states"] if state["terminal"]),
+        transitional=frozenset(state["name"] for state in data["states"] if state["transitional"]),
         transitions=tuple((edge["from"], edge["to"]) for edge in data["transitions"]),
         operations={
             operation: {

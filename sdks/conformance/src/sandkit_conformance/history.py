@@ -15,6 +15,7 @@ from sandkit_conformance.catalogue import StateMachine
 from sandkit_conformance.trajectory import GONE, TransitionTable
 
 _UNKNOWN = "(unknown)"
+_LOST = "Failed"
 
 
 @frozen
@@ -36,11 +37,35 @@ class Model:
     _drifts: dict[str, frozenset[str]] = field(factory=dict)
 
     def drift(self, state: str) -> frozenset[str]:
-        """The states the resource may move to without anybody asking, itself included."""
+        """The states the resource may move on to without anybody asking, itself included.
+
+        Only what is under way goes on. That it fails just then is not assumed: two winners could otherwise
+        always be explained by a first pause that was given up at once.
+        """
         if state not in self._drifts:
-            reached = self.table.reachable(frozenset({(state, ())}))
-            self._drifts[state] = frozenset(name for name, _ in reached)
+            reached, todo = {state}, [state]
+            while todo:
+                now = todo.pop()
+                following = self._moves_on_to(now) - reached
+                reached |= following
+                todo += following
+            self._drifts[state] = frozenset(reached)
         return self._drifts[state]
+
+    def _moves_on_to(self, state: str) -> frozenset[str]:
+        if state in self.machine.terminal:
+            return frozenset({GONE})
+        if state not in self.machine.transitional:
+            return frozenset()
+        undone = {
+            source
+            for row in self.machine.operations.values()
+            for source, cell in row.items()
+            if cell.to == state and source not in self.machine.transitional
+        }
+        targets = {target for target, operation in self.table.edges[state] if operation is None}
+        # A transitional state that follows by itself would be an expiry.
+        return frozenset(targets - undone - self.machine.transitional - {_LOST})
 
     def after(self, state: str, operation: Operation) -> frozenset[str]:
         """The states the call may leave behind in `state`; empty when its answer denies that."""

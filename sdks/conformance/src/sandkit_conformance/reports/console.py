@@ -78,28 +78,32 @@ def _strip(area: Mapping[str, Any]) -> Text:
     return line
 
 
-def _findings(document: Mapping[str, Any]) -> list[RenderableType]:
-    quiet = {"pass", "not-applicable", "unobservable"}
+def _not_green(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [
-        _finding(requirement)
+        requirement
         for area in document["areas"]
         for requirement in area["requirements"]
-        if requirement["verdict"] not in quiet
+        if requirement["verdict"] not in {"pass", "not-applicable"}
     ]
 
 
+def _nothing_to_see(requirement: Mapping[str, Any]) -> bool:
+    return requirement["verdict"] == "unobservable" or not requirement["checks"]
+
+
+def _findings(document: Mapping[str, Any]) -> list[RenderableType]:
+    return [_finding(one) for one in _not_green(document) if not _nothing_to_see(one)]
+
+
 def _unseen(document: Mapping[str, Any]) -> list[Text]:
-    """What could not be observed, by the reason: one line each, since there is nothing to look at."""
-    reasons: dict[str, list[str]] = {}
-    for area in document["areas"]:
-        for requirement in area["requirements"]:
-            if requirement["verdict"] == "unobservable":
-                reasons.setdefault(requirement["reason"], []).append(requirement["id"])
+    """What was not looked at, one line for each reason, since there is nothing to show."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one in _not_green(document):
+        if _nothing_to_see(one):
+            reasons.setdefault((one["verdict"], one["reason"]), []).append(one["id"])
     return [
-        Text(f"unobservable, {reason}: ", style=_STYLES["unobservable"]).append(
-            ", ".join(ids), style="default"
-        )
-        for reason, ids in reasons.items()
+        Text(f"{verdict}, {reason}: ", style=_STYLES[verdict]).append(", ".join(ids), style="default")
+        for (verdict, reason), ids in reasons.items()
     ]
 
 
@@ -111,8 +115,6 @@ def _finding(requirement: Mapping[str, Any]) -> RenderableType:
     if not requirement["gates"]:
         head += " · does not count for the exit code"
     lines: list[RenderableType] = [Text(requirement["text"], style="italic")]
-    if not requirement["checks"]:
-        lines.append(Text(requirement["reason"], style=style))
     for check in requirement["checks"]:
         if check["verdict"] == requirement["verdict"]:
             lines += _check_lines(check, style)
@@ -155,9 +157,9 @@ def _verdict_line(document: Mapping[str, Any]) -> Text:
     outcome, summary, run = document["outcome"], document["summary"], document["run"]
     counts = ", ".join(f"{count} {name}" for name, count in summary["requirements"].items())
     checks = sum(summary["checks"].values())
+    beside = summary["requirements"].get("fail", 0) - summary["gating"].get("fail", 0)
+    note = f" · {beside} failed that do not count (--gate {run['gate']})" if beside else ""
     style = "bold green" if outcome["exitCode"] == 0 else "bold red"
     line = Text(f"{outcome['text'].upper()} ", style=style)
-    return line.append(
-        f"requirements: {counts} · {checks} checks in {run['seconds']:.1f} s · exit {outcome['exitCode']}",
-        style="default",
-    )
+    took = f"{checks} checks in {run['seconds']:.1f} s"
+    return line.append(f"requirements: {counts} · {took}{note} · exit {outcome['exitCode']}", style="default")

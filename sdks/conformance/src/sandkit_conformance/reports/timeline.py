@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 _WIDTH: Final = 960
 _LEFT: Final = 150
+_RIGHT: Final = 22
 _LANE: Final = 30
 _BAR: Final = 18
 _TOP: Final = 26
@@ -42,7 +43,7 @@ class _Scale:
 
     def x(self, moment: float) -> float:
         share = min(max((moment - self.began) / self.seconds, 0.0), 1.0)
-        return round(_LEFT + share * (_WIDTH - _LEFT - 10), 1)
+        return round(_LEFT + share * (_WIDTH - _LEFT - _RIGHT), 1)
 
 
 def _lanes(transitions: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -53,8 +53,8 @@ def read_document(text: str, file: str) -> Document:
     Raises:
         BadFileError: the text is not YAML, has a duplicate key, a tag or a merge key.
     """
-    loader = _CoreLoader(text)
     try:
+        loader = _CoreLoader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -237,13 +237,13 @@ def _unique(_argument: bool, value: Any, where: str) -> list[Mismatch]:
 
 
 def _same_set(argument: list[Any], value: Any, where: str) -> list[Mismatch]:
-    same = (
-        isinstance(value, list)
-        and len(value) == len(argument)
-        and all(any(equal(wanted, element) for element in value) for wanted in argument)
-        and all(any(equal(wanted, element) for wanted in argument) for element in value)
-    )
-    return _one(same, where, f"in any order {show(argument)}", value)
+    left = list(value) if isinstance(value, list) else [NOTHING]
+    for wanted in argument:
+        at = next((index for index, element in enumerate(left) if equal(wanted, element)), None)
+        if at is None:
+            return [Mismatch(where, f"in any order {show(argument)}", show(value))]
+        del left[at]
+    return _one(not left, where, f"in any order {show(argument)}", value)
 
 
 _MATCHERS: Final[dict[str, Callable[[Any, Any, str], list[Mismatch]]]] = {

@@ -1,0 +1,148 @@
+"""Servers that misbehave on the wire: every one of them ends as a named failure, in time."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from sandkit_conformance.drivers.port import Call, Exchange
+from sandkit_conformance.drivers.raw_http import MAX_BODY, RawHttpDriver
+from sandkit_conformance.scenario.paths import NOTHING
+
+from .tiny_server import Handler, Misbehaviour, tiny_server
+
+
+def hang(handler: Handler) -> bool:
+    return handler.server.world.released.wait(30) or True
+
+
+def drip(handler: Handler) -> bool:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    while not handler.server.world.released.wait(0.05):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+    return True
+
+
+def truncate(handler: Handler) -> bool:
+    handler.raw(200, b'{"items": [', {"Content-Type": "application/json"}, length=100)
+    return True
+
+
+def html(handler: Handler) -> bool:
+    handler.raw(502, b"<html>Bad Gateway</html>", {"Content-Type": "text/html"})
+    return True
+
+
+def redirect(handler: Handler) -> bool:
+    handler.raw(307, b"", {"Location": "http://127.0.0.1:1/elsewhere"})
+    return True
+
+
+def garbage(handler: Handler) -> bool:
+    handler.wfile.write(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
+    handler.close_connection = True
+    return True
+
+
+def slam(handler: Handler) -> bool:
+    handler.connection.shutdown(socket.SHUT_RDWR)
+    handler.close_connection = True
+    return True
+
+
+def flood(handler: Handler) -> bool:
+    handler.send_response(200)
+    handler.end_headers()
+    try:
+        while not handler.server.world.released.is_set():
+            handler.wfile.write(b"x" * 1024 * 1024)
+    except OSError:
+        pass
+    handler.close_connection = True
+    return True
+
+
+async def ask(misbehave: Misbehaviour, seconds: float = 5.0) -> Exchange:
+    with tiny_server(misbehave) as server:
+        driver = RawHttpDriver(server.url)
+        try:
+            return await driver.perform(Call("GET", "/v1/sandboxes", seconds))
+        finally:
+            await driver.aclose()
+
+
+@pytest.mark.parametrize(
+    ("misbehave", "kind", "message"),
+    [
+        (hang, "timeout", "no answer within 0.4 s"),
+        (drip, "timeout", "an answer that did not end within 0.4 s"),
+        (truncate, "truncated", "broke after 11 bytes"),
+        (garbage, "protocol", "not a proper HTTP answer"),
+        (slam, "protocol", "not a proper HTTP answer"),
+    ],
+)
+async def test_a_broken_exchange_has_a_name(misbehave: Misbehaviour, kind: str, message: str) -> None:
+    started = time.monotonic()
+    exchange = await ask(misbehave, seconds=0.4)
+    assert exchange.failure is not None
+    assert (exchange.failure.kind, message in exchange.failure.message) == (kind, True), exchange.failure
+    assert not exchange.ok
+    assert time.monotonic() - started < 3
+
+
+async def test_a_body_without_end_is_cut_off() -> None:
+    exchange = await ask(flood)
+    assert exchange.failure is not None
+    assert exchange.failure.kind == "too-large"
+    assert len(exchange.body) <= MAX_BODY + 2 * 1024 * 1024
+
+
+async def test_nobody_there_is_unreachable() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    driver = RawHttpDriver(f"http://127.0.0.1:{port}")
+    exchange = await driver.perform(Call("GET", "/v1/health", 2.0))
+    await driver.aclose()
+    assert exchange.failure is not None
+    assert exchange.failure.kind == "unreachable"
+
+
+async def test_html_is_an_answer_without_json() -> None:
+    exchange = await ask(html)
+    assert (exchange.status, exchange.failure, exchange.json, exchange.code) == (502, None, NOTHING, None)
+
+
+async def test_a_redirect_is_an_answer_and_not_followed() -> None:
+    exchange = await ask(redirect)
+    assert (exchange.status, exchange.header_map["location"]) == (307, "http://127.0.0.1:1/elsewhere")
+
+
+async def test_what_is_sent_is_what_was_asked_for() -> None:
+    seen: dict[str, object] = {}
+
+    def record(handler: Handler) -> bool:
+        seen.update(path=handler.path, key=handler.headers["X-Key"], body=handler.content)
+        return False
+
+    with tiny_server(record) as server:
+        driver = RawHttpDriver(server.url)
+        query = (("state", "Running"), ("state", "Paused"), ("metadata", "a=b&c=d"))
+        call = Call("POST", "/v1/x%2Fy/%2E%2E", 2.0, query=query, headers=(("X-Key", "ü"),), content=b"{")
+        await driver.perform(call)
+        await driver.aclose()
+    assert seen["path"] == "/v1/x%2Fy/%2E%2E?state=Running&state=Paused&metadata=a%3Db%26c%3Dd"
+    assert seen["body"] == b"{"
+
+
+async def test_deep_json_is_not_json() -> None:
+    def deep(handler: Handler) -> bool:
+        handler.raw(200, b"[" * 200_000, {"Content-Type": "application/json"})
+        return True
+
+    assert (await ask(deep)).json is NOTHING
