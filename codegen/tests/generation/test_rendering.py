@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandkit_codegen.rendering import FormattingError, docstring, formatted, literal
@@ -16,6 +16,7 @@ TEXTS = st.text(
 )
 
 
+@settings(deadline=None, derandomize=True)
 @given(TEXTS)
 def test_a_literal_reads_back(text: str) -> None:
     source = literal(text)
@@ -34,6 +35,7 @@ def test_what_has_no_literal_is_refused() -> None:
         literal(object())
 
 
+@settings(deadline=None, derandomize=True)
 @given(TEXTS)
 def test_a_docstring_ends_where_it_should(text: str) -> None:
     source = f"class A:\n    {docstring(text)}\n    after = 1\n"
