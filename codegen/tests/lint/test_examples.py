@@ -104,6 +104,31 @@ CASES = [
         "The example does not match its schema: The document is 30, out of range.",
         "Keep to minimum 60.",
     ),
+    Broken(
+        "example-valid",
+        API,
+        "              examples:\n                ready: {value: {state: Ready}}\n",
+        "              example: {«stat: Ready, state: Ready}\n",
+        "The example does not match its schema: The field `stat` is not known here.",
+        "Did you mean `state`?",
+    ),
+    Broken(
+        "example-valid",
+        API,
+        "since: '2026-01-02T03:04:05Z'}",
+        "since: «'2026-01-02 03:04:05+00:00'}",
+        'The example does not match its schema: The field `since` is "2026-01-02 03:04:05+00:00", '
+        "which is not an instant of RFC 3339 with an offset.",
+        "Write an instant of RFC 3339 with an offset.",
+    ),
+    Broken(
+        "example-valid",
+        API,
+        "since: '2026-01-02T03:04:05Z'}",
+        "since: «12}",
+        "The example does not match its schema: The field `since` is 12, which has the wrong type.",
+        "Write a value of type string.",
+    ),
 ]
 
 

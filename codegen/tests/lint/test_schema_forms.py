@@ -152,6 +152,30 @@ CASES = [
         "Declare it under `properties`, or correct its name.",
         also=frozenset({"example-valid"}),
     ),
+    Broken(
+        "schema-secret",
+        API,
+        LAST,
+        f"{LAST}        pullPassword:\n          «type: string\n",
+        "The property pullPassword is named like a secret, but not marked as one.",
+        "Add `x-sandkit-secret: true`, or rename it.",
+    ),
+    Broken(
+        "schema-known-values",
+        API,
+        "        platform:\n          enum: [linux, windows]\n",
+        "        platform:\n          type: string\n          «x-known-values: []\n",
+        "`x-known-values` is not a list of distinct strings.",
+        "List each value once, quoted where needed.",
+    ),
+    Broken(
+        "schema-nullable",
+        API,
+        "        platform:\n          enum: [linux, windows]\n",
+        "        platform:\n          «nullable: true\n",
+        "`nullable` is OpenAPI 3.0; 3.1 ignores it.",
+        "Write `type: [string, 'null']`.",
+    ),
 ]
 
 

@@ -6,7 +6,17 @@ import re
 from collections.abc import Iterator
 
 from sandkit_codegen.lint.rule import Defect, listed, rule
-from sandkit_codegen.load import ListNode, MapNode, OpenApi, Operation, SpecSet, text_of, texts_of
+from sandkit_codegen.load import (
+    ListNode,
+    MapNode,
+    OpenApi,
+    Operation,
+    ScalarNode,
+    SpecSet,
+    plain,
+    text_of,
+    texts_of,
+)
 
 _OPERATION_ID = re.compile(r"[a-z][A-Za-z0-9]*")
 _REQUEST_ID = "X-Request-ID"
@@ -142,32 +152,19 @@ def response_header(specs: SpecSet) -> Iterator[Defect]:
 
     Generators turn any other header schema into code that fails at run time.
     """
-    seen: set[int] = set()
     for _, response in _responses(specs.openapi):
         headers = response.map("headers")
         for name, node in headers.entries.items() if headers else ():
             header = specs.openapi.resolve(node)
-            if id(header) in seen or not isinstance(header, MapNode):
-                continue
-            seen.add(id(header))
-            schema = header.get("schema")
-            resolved = None if schema is None else specs.openapi.resolve(schema)
-            plain_string = isinstance(resolved, MapNode) and dict.fromkeys(resolved.entries) == {"type": None}
-            if not (plain_string and isinstance(resolved, MapNode) and resolved.text("type") == "string"):
+            schema = header.get("schema") if isinstance(header, MapNode) else None
+            if schema is not None and plain(specs.openapi.resolve(schema)) != {"type": "string"}:
                 remedy = "Give it `schema: {type: string}` and describe the form in words."
-                yield Defect(
-                    header.at("schema"), f"The response header {name} is not a plain string.", remedy
-                )
+                what = f"The response header {name} is not a plain string."
+                yield Defect(schema.position, what, remedy)
 
 
 def _responses(api: OpenApi) -> Iterator[tuple[str, MapNode]]:
-    """Every response once, also when several operations share it."""
-    seen: set[int] = set()
-    for operation in api.operations:
-        for status, response in api.responses(operation).items():
-            if id(response) not in seen:
-                seen.add(id(response))
-                yield status, response
+    return (item for operation in api.operations for item in api.responses(operation).items())
 
 
 def _header(api: OpenApi, response: MapNode, name: str) -> MapNode | None:
@@ -182,19 +179,15 @@ def _header(api: OpenApi, response: MapNode, name: str) -> MapNode | None:
 @rule("parameter-style")
 def parameter_style(specs: SpecSet) -> Iterator[Defect]:
     """Parameters are simple or repeated."""
-    seen: set[int] = set()
     for operation in specs.openapi.operations:
         for parameter in specs.openapi.parameters(operation):
-            if id(parameter) in seen:
-                continue
-            seen.add(id(parameter))
             name = parameter.text("name")
             style = parameter.text("style")
             explode = parameter.get("explode")
             if style in {"deepObject", "spaceDelimited", "pipeDelimited"}:
                 remedy = "Remove `style`; take a string, or an array that is repeated."
                 yield Defect(parameter.at("style"), f"The parameter {name} has the style {style}.", remedy)
-            if explode is not None and getattr(explode, "value", None) is False:
+            if isinstance(explode, ScalarNode) and explode.value is False:
                 remedy = "Remove it, so that the parameter is repeated for each value."
                 yield Defect(parameter.at("explode"), f"The parameter {name} has `explode: false`.", remedy)
             if "content" in parameter.entries:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sandkit_codegen.lint.rule import Defect, rule
 from sandkit_codegen.lint.schema_places import response_schemas, schemas
 from sandkit_codegen.load import ListNode, MapNode, Node, ScalarNode, SpecSet, texts_of
+
+_SECRET = re.compile(r"password|secret|token|accessKeyId", re.IGNORECASE)
 
 
 def _types(schema: MapNode) -> tuple[str, ...]:
@@ -137,6 +140,19 @@ def schema_required(specs: SpecSet) -> Iterator[Defect]:
                 yield Defect(node.position, what, "Declare it under `properties`, or correct its name.")
 
 
+@rule("schema-secret")
+def schema_secret(specs: SpecSet) -> Iterator[Defect]:
+    """What is named like a secret is marked as one, so that no log and no representation shows it."""
+    for schema in schemas(specs.openapi):
+        properties = schema.map("properties")
+        for name, node in properties.entries.items() if properties else ():
+            if not isinstance(node, MapNode) or "string" not in _types(node) or not _SECRET.search(name):
+                continue
+            if "x-sandkit-secret" not in node.entries:
+                what = f"The property {name} is named like a secret, but not marked as one."
+                yield Defect(node.position, what, "Add `x-sandkit-secret: true`, or rename it.")
+
+
 RULES = (
     schema_nullable,
     schema_null_union,
@@ -148,4 +164,5 @@ RULES = (
     schema_free_map,
     schema_discriminator,
     schema_required,
+    schema_secret,
 )
