@@ -182,6 +182,12 @@ def test_requests_in_a_row_are_answered_in_order_on_one_connection(world: World)
     assert order == [b"r%d" % number for number in range(20)]
 
 
+def test_rubbish_behind_a_request_does_not_take_its_answer(world: World) -> None:
+    status, headers, body = _exchange(world, _request(world, "GET /v1/health HTTP/1.1") + b"rubbish\r\n\r\n")
+    assert (status, json.loads(body)) == (200, {"status": "healthy"})
+    assert headers["connection"] == "close"
+
+
 @pytest.mark.parametrize("value", ["x\r\nSet-Cookie: a=b", "x\nSet-Cookie: a=b", "x\x00y", "x\x7fy"])
 def test_a_request_id_cannot_smuggle_header_lines(world: World, value: str) -> None:
     status, headers, body = _exchange(

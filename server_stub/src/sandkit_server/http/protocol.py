@@ -44,12 +44,15 @@ class EnvelopeProtocol(HttpToolsProtocol):
     _reported = 0
     _unreported = 0
     _in_head = True
+    _refused = False
     _lingering: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser. A field is reported when it is complete, so an endless one is counted here."""
+        if self._refused:
+            return
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
+        if not self._in_head or self._refused:
             return
         self._unreported += len(data)
         if self._unreported > MAX_HEAD_BYTES:
@@ -119,6 +122,11 @@ class EnvelopeProtocol(HttpToolsProtocol):
             self._lingering = None
 
     def _refuse(self, error: SandkitError) -> None:
+        self._refused = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            # An earlier request waits for its answer; this one's would be taken for it. That is the last
+            word here. self.cycle.keep_alive = False
+            return
         answer = error_answer(error)
         fields = [
             *self.server_state.default_headers,
@@ -129,7 +137,8 @@ class EnvelopeProtocol(HttpToolsProtocol):
         ]
         head = b"".join([b"%s: %s\r\n" % field for field in fields])
         self.transport.write(STATUS_LINE[answer.status] + head + b"\r\n" + answer.body)
-        self.transport.close()
+        self.transport.write_eof()
+        self._lingering = self.loop.call_later(_LINGER, self.transport.close)
 
 
 def _head_too_large() -> SandkitError:
