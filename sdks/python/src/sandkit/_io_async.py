@@ -18,7 +18,7 @@ class AsyncClock(Protocol):
 
 
 class AsyncSystemClock:
-    """The time of this machine; sleeps on whatever event loop runs (asyncio or trio)."""
+    """The time of this machine."""
 
     def monotonic(self) -> float:
         """Seconds since some moment; never goes back."""

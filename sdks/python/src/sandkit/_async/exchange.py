@@ -166,11 +166,20 @@ async def _read(response: httpx.Response) -> bytes:
     try:
         async for piece in response.aiter_bytes():
             content += piece
-            if len(content) >= BODY_LIMIT:
+            if len(content) >= BODY_LIMIT and not await _hung_up(response):
                 break
     except (httpx.TransportError, httpx.DecodingError) as problem:
         LOGGER.debug("the body of a %d answer broke off: %s", response.status_code, type(problem).__name__)
     return bytes(content[:BODY_LIMIT])
+
+
+async def _hung_up(response: httpx.Response) -> bool:
+    """Close the connection under an answer, so that reading it ends in good order; false when there is none."""
+    stream = response.extensions.get("network_stream")
+    if stream is None:
+        return False
+    await stream.aclose()
+    return True
 
 
 def _transport_error(problem: httpx.HTTPError, outgoing: Outgoing, attempts: int) -> errors.TransportError:

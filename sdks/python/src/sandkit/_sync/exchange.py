@@ -165,11 +165,20 @@ def _read(response: httpx.Response) -> bytes:
     try:
         for piece in response.iter_bytes():
             content += piece
-            if len(content) >= BODY_LIMIT:
+            if len(content) >= BODY_LIMIT and not _hung_up(response):
                 break
     except (httpx.TransportError, httpx.DecodingError) as problem:
         LOGGER.debug("the body of a %d answer broke off: %s", response.status_code, type(problem).__name__)
     return bytes(content[:BODY_LIMIT])
+
+
+def _hung_up(response: httpx.Response) -> bool:
+    """Close the connection under an answer, so that reading it ends in good order; false when there is none."""
+    stream = response.extensions.get("network_stream")
+    if stream is None:
+        return False
+    stream.close()
+    return True
 
 
 def _transport_error(problem: httpx.HTTPError, outgoing: Outgoing, attempts: int) -> errors.TransportError:
