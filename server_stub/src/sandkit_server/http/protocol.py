@@ -124,8 +124,8 @@ class EnvelopeProtocol(HttpToolsProtocol):
     def _refuse(self, error: SandkitError) -> None:
         self._refused = True
         if self.cycle is not None and not self.cycle.response_complete:
-            # An earlier request waits for its answer; this one's would be taken for it. That is the last
-            word here. self.cycle.keep_alive = False
+            # An earlier request waits for its answer, and this one's would be taken for it.
+            self.cycle.keep_alive = False
             return
         answer = error_answer(error)
         fields = [
