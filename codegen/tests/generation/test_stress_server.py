@@ -241,7 +241,16 @@ async def test_bodies_against_the_schema_are_refused(caller: Caller, change: dic
 
 
 @pytest.mark.parametrize(
-    "content", [b"{", b"\xff", b"{'size': 1}", b'{"size": "1"} x', b'{"size": "1", "ratio": NaN}']
+    "content",
+    [
+        b"{",
+        b"\xff",
+        b"{'size': 1}",
+        b'{"size": "1"} x',
+        b'{"size": "\xed\xa0\x80"}',
+        b'{"more": ' + b"[" * 100_000,
+        b'{"size": "1", "ratio": NaN}',
+    ],
 )
 async def test_bodies_that_are_not_json_are_refused(caller: Caller, content: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):

@@ -34,6 +34,7 @@ API_VERSION: Final = "1.0.0"
 """The version of the API these routes serve (info.version)."""
 
 ContextT = TypeVar("ContextT")
+BodyT = TypeVar("BodyT")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -60,6 +61,16 @@ class Route:
     invoke: Callable[[LifecycleApi[Any], Any, Inbound], Awaitable[Outbound]]
 
 
+def _decoded(decoder: msgspec.json.Decoder[BodyT], content: bytes) -> BodyT:
+    """The body; whatever makes it unreadable is a msgspec.DecodeError."""
+    try:
+        return decoder.decode(content)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"Not UTF-8: {error.reason}") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("Nested too deeply") from error
+
+
 _CREATE_SANDBOX_IDEMPOTENCY_KEY: Final = ParameterReader(
     "header:Idempotency-Key",
     ErrorCode.REQUEST_INVALID_PARAMETER,
@@ -83,7 +94,7 @@ async def _create_sandbox(service: LifecycleApi[ContextT], context: ContextT, in
         raise InvalidParameters(violations)
     if not inbound.body:
         raise MissingBody
-    body = _create_sandbox_body.decode(inbound.body)
+    body = _decoded(_create_sandbox_body, inbound.body)
     answer = await service.create_sandbox(context, body, idempotency_key=idempotency_key)
     return Outbound(202, _encode(answer.body), "application/json", (("Location", answer.location),))
 
@@ -160,7 +171,7 @@ async def _patch_sandbox_metadata(
         raise InvalidParameters(violations)
     if not inbound.body:
         raise MissingBody
-    body = _patch_sandbox_metadata_body.decode(inbound.body)
+    body = _decoded(_patch_sandbox_metadata_body, inbound.body)
     answer = await service.patch_sandbox_metadata(context, sandbox_id, body)
     return Outbound(200, _encode(answer), "application/json")
 
@@ -208,7 +219,7 @@ async def _renew_sandbox_expiration(
         raise InvalidParameters(violations)
     if not inbound.body:
         raise MissingBody
-    body = _renew_sandbox_expiration_body.decode(inbound.body)
+    body = _decoded(_renew_sandbox_expiration_body, inbound.body)
     answer = await service.renew_sandbox_expiration(context, sandbox_id, body)
     return Outbound(200, _encode(answer), "application/json")
 
@@ -274,7 +285,7 @@ async def _create_snapshot(service: LifecycleApi[ContextT], context: ContextT, i
     sandbox_id = _CREATE_SNAPSHOT_SANDBOX_ID.required(single(inbound.path, "sandboxId"), violations)
     if violations:
         raise InvalidParameters(violations)
-    body = _create_snapshot_body.decode(inbound.body) if inbound.body else None
+    body = _decoded(_create_snapshot_body, inbound.body) if inbound.body else None
     answer = await service.create_snapshot(context, sandbox_id, body, idempotency_key=idempotency_key)
     return Outbound(202, _encode(answer.body), "application/json", (("Location", answer.location),))
 
@@ -386,7 +397,7 @@ _create_pool_body: Final = msgspec.json.Decoder(models.CreatePoolRequest)
 async def _create_pool(service: LifecycleApi[ContextT], context: ContextT, inbound: Inbound) -> Outbound:
     if not inbound.body:
         raise MissingBody
-    body = _create_pool_body.decode(inbound.body)
+    body = _decoded(_create_pool_body, inbound.body)
     answer = await service.create_pool(context, body)
     return Outbound(201, _encode(answer.body), "application/json", (("Location", answer.location),))
 
@@ -423,7 +434,7 @@ async def _update_pool(service: LifecycleApi[ContextT], context: ContextT, inbou
         raise InvalidParameters(violations)
     if not inbound.body:
         raise MissingBody
-    body = _update_pool_body.decode(inbound.body)
+    body = _decoded(_update_pool_body, inbound.body)
     answer = await service.update_pool(context, pool_name, body)
     return Outbound(200, _encode(answer), "application/json")
 
