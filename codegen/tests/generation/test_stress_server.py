@@ -109,12 +109,22 @@ async def test_parameters_arrive_typed_under_their_names(caller: Caller, models:
         ([("from", "+3")], TRACE, [("query:from", "type", "Must be a whole number.")]),
         ([("from", " 3")], TRACE, [("query:from", "type", "Must be a whole number.")]),
         ([("from", "3\n")], TRACE, [("query:from", "type", "Must be a whole number.")]),
-        ([("from", "9" * 5000)], TRACE, [("query:from", "type", "Must be a whole number.")]),
+        ([("from", "9" * 5000)], TRACE, [("query:from", "maximum", "Must be at most 3.")]),
         ([("from", "")], TRACE, [("query:from", "type", "Must be a whole number.")]),
         (
             [("from", "1"), ("from", "1")],
             TRACE,
             [("query:from", "repeated", "This parameter may be given once only.")],
+        ),
+        (
+            [("any", "9223372036854775808")],
+            TRACE,
+            [("query:any", "maximum", "Must be at most 9223372036854775807.")],
+        ),
+        (
+            [("any", "-9" + "9" * 40)],
+            TRACE,
+            [("query:any", "minimum", "Must be at least -9223372036854775808.")],
         ),
         ([("class", "True")], TRACE, [("query:class", "type", "Must be true or false.")]),
         ([("dotted.name[]", "nan")], TRACE, [("query:dotted.name[]", "type", "Must be a number.")]),
