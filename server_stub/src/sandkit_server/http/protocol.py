@@ -8,7 +8,7 @@ header lines.
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -16,6 +16,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from sandkit_server.core.errors import ErrorCode, SandkitError
 from sandkit_server.http.envelope import error_answer
 from sandkit_server.http.request_id import HEADER
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 __all__ = ["MAX_HEAD_BYTES", "EnvelopeProtocol"]
 
@@ -123,9 +126,10 @@ class EnvelopeProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: SandkitError) -> None:
         self._refused = True
-        if self.cycle is not None and not self.cycle.response_complete:
+        earlier = cast("RequestResponseCycle | None", self.cycle)
+        if earlier is not None and not earlier.response_complete:
             # An earlier request waits for its answer, and this one's would be taken for it.
-            self.cycle.keep_alive = False
+            earlier.keep_alive = False
             return
         answer = error_answer(error)
         fields = [
