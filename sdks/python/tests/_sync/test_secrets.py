@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from sandkit import Client, ImageAuth, ImageSpec, OssfsVolume, Volume
-from sandkit.errors import SandkitError
+from sandkit.errors import ResponseDecodeError, SandkitError
 from sandkit.testing import FakeClock, ScriptedTransport, answer, error_body
 
 # Put together here, so that no line of this file that a traceback quotes holds one of them.
@@ -90,3 +90,11 @@ def test_reprs_hold_no_secret() -> None:
     )
     assert [secret for secret in SECRETS if secret in shown] == []
     assert "api_key='***'" in repr(client)
+
+
+def test_an_endpoint_that_cannot_be_read_is_not_quoted() -> None:
+    server = ScriptedTransport(answer(200, {"endpoint": 7, "headers": {"X-Access": HEADER}}))
+    with pytest.raises(ResponseDecodeError) as caught:
+        Client(KEY, transport=server).sandboxes.endpoint("sbx-1", 80)
+    assert HEADER in caught.value.body
+    assert HEADER not in repr(caught.value) + "".join(traceback.format_exception(caught.value))

@@ -174,7 +174,7 @@ async def _read(response: httpx.Response) -> bytes:
 
 
 async def _hung_up(response: httpx.Response) -> bool:
-    """Close the connection under an answer, so that reading it ends in good order; false when there is none."""
+    """Close the connection under an answer, which ends reading in good order; false if there is none."""
     stream = response.extensions.get("network_stream")
     if stream is None:
         return False

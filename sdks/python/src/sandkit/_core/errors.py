@@ -205,6 +205,10 @@ class ResponseDecodeError(RequestError):
         self.pointer = pointer
         self.body = body
 
+    def __repr__(self) -> str:
+        # The body may hold what only its caller may see, such as the headers of an endpoint.
+        return f"ResponseDecodeError({self.args[0]!r}, status={self.status}, pointer={self.pointer!r})"
+
     def __str__(self) -> str:
         where = f" at {self.pointer}" if self.pointer else ""
         return (
