@@ -177,6 +177,17 @@ async def test_a_caller_with_a_key_who_hangs_up_finds_the_sandbox_again(world: W
     assert world.census()["workloads"] == [sandbox.id]
 
 
+async def test_a_slow_create_is_not_taken_for_a_leak(world: World) -> None:
+    gate = await world.gate("workload.create")
+    creating = asyncio.ensure_future(world.create(claim("mine")))
+    await world.held(gate)
+    before = world.volume("mine")
+    await world.engine.clock.advance(600)
+    assert world.volume("mine") == before is not None
+    await world.control.remove_gate(gate)
+    await world.delete((await creating).id)
+
+
 async def test_the_quota_is_refused_without_a_trace(make_world: MakeWorld) -> None:
     world = await make_world(MemorySettings(transition_seconds=0.002, max_sandboxes=1))
     sandbox_id = await world.running()

@@ -107,6 +107,13 @@ class Lives(RuleBasedStateMachine):
     def advance(self, seconds: float) -> None:
         self.run(self.world.engine.clock.advance(seconds))
 
+    @rule(key=st.sampled_from(KEYS), when=st.sampled_from(["before", "after"]))
+    def fail_to_delete(self, key: str, when: str) -> None:
+        """A delete the engine does not answer: the workload may live, so its claims must not go first."""
+        if key in self.known:
+            self.run(self.world.fault("workload.delete", when=when, times=1))
+            self.call(self.world.service.delete_sandbox(self.known[key].id))
+
     @rule(fault=st.sampled_from(FAULTS), when=st.sampled_from(["before", "after"]), times=st.integers(1, 2))
     def fault(self, fault: tuple[str, str], when: str, times: int) -> None:
         self.run(self.world.fault(fault[0], fault[1], when=when, times=times))
@@ -198,7 +205,7 @@ class Lives(RuleBasedStateMachine):
 
 
 Lives.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=100,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,

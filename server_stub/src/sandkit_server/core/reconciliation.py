@@ -70,8 +70,6 @@ class Reconciler:
 
     async def _finish(self, workload: Workload, managed: Sequence[Claim]) -> None:
         sandbox = workload.sandbox
-        if sandbox.id in self._creation.under_way:
-            return
         if sandbox.status.state is SandboxState.FAILED and not workload.ever_ready:
             if ownership.sweepable(managed, sandbox.id):
                 reason, message = sandbox.status.reason or "Failed", sandbox.status.message or ""
