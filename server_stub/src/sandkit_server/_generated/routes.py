@@ -106,7 +106,7 @@ _LIST_SANDBOXES_METADATA: Final = ParameterReader(
     "query:metadata", ErrorCode.REQUEST_INVALID_PARAMETER, str, blank=""
 )
 _LIST_SANDBOXES_PAGE: Final = ParameterReader(
-    "query:page", ErrorCode.REQUEST_INVALID_PARAMETER, Integer(minimum=1), blank=0
+    "query:page", ErrorCode.REQUEST_INVALID_PARAMETER, Integer(minimum=1, maximum=2147483647), blank=0
 )
 _LIST_SANDBOXES_PAGE_SIZE: Final = ParameterReader(
     "query:pageSize", ErrorCode.REQUEST_INVALID_PARAMETER, Integer(minimum=1, maximum=200), blank=0
@@ -228,10 +228,7 @@ _GET_SANDBOX_ENDPOINT_USE_SERVER_PROXY: Final = ParameterReader(
     "query:use_server_proxy", ErrorCode.REQUEST_INVALID_PARAMETER, boolean, blank=False
 )
 _GET_SANDBOX_ENDPOINT_EXPIRES: Final = ParameterReader(
-    "query:expires",
-    ErrorCode.REQUEST_INVALID_PARAMETER,
-    Integer(minimum=1, maximum=9223372036854775807),
-    blank=0,
+    "query:expires", ErrorCode.REQUEST_INVALID_PARAMETER, Integer(minimum=1, maximum=253402300799), blank=0
 )
 _GET_SANDBOX_ENDPOINT_SANDBOX_ID: Final = ParameterReader(
     "path:sandboxId", ErrorCode.REQUEST_INVALID_PARAMETER, Text(min_length=1), blank=""
@@ -300,7 +297,7 @@ _LIST_SNAPSHOTS_STATE: Final = ParameterReader(
     "query:state", ErrorCode.REQUEST_INVALID_PARAMETER, Text(min_length=1), blank=""
 )
 _LIST_SNAPSHOTS_PAGE: Final = ParameterReader(
-    "query:page", ErrorCode.REQUEST_INVALID_PARAMETER, Integer(minimum=1), blank=0
+    "query:page", ErrorCode.REQUEST_INVALID_PARAMETER, Integer(minimum=1, maximum=2147483647), blank=0
 )
 _LIST_SNAPSHOTS_PAGE_SIZE: Final = ParameterReader(
     "query:pageSize", ErrorCode.REQUEST_INVALID_PARAMETER, Integer(minimum=1, maximum=200), blank=0
