@@ -33,7 +33,10 @@ async def test_call_judges_status_code_body_and_headers(play: Play) -> None:
     played = await play(
         story(
             """
-            - {call: resumeSandbox, for: "${sandbox.id}", check: RES-02, expect: {table: resumeSandbox/Running}}
+            - call: resumeSandbox
+              for: ${sandbox.id}
+              expect: {table: resumeSandbox/Running}
+              check: RES-02
             - {call: resumeSandbox, for: "${sandbox.id}", check: RES-02, expect: {code: K8S::INVALID_STATE}}
             - {call: resumeSandbox, for: "${sandbox.id}", expect: {code: [X::OTHER, Y::THING]}, check: RES-02}
             - call: getSandbox
@@ -215,11 +218,13 @@ async def test_await_gone_is_a_404(play: Play) -> None:
 
 
 async def test_await_does_not_go_on_when_asking_again_cannot_help(play: Play, server: Server) -> None:
-    server.world.misbehave = lambda handler: (
-        handler.command == "GET"
-        and "sbx" in handler.path
-        and (handler.error(403, "REQUEST::FORBIDDEN"), True)[1]
-    )
+    def forbid(handler: Handler) -> bool:
+        if handler.command == "GET" and "sbx" in handler.path:
+            handler.error(403, "REQUEST::FORBIDDEN")
+            return True
+        return False
+
+    server.world.misbehave = forbid
     started = time.monotonic()
     played = await play(story('- {await: Running, for: "${sandbox.id}", within: 20, check: API-26}\n'))
     assert (played.verdicts, time.monotonic() - started < 5) == (["fail"], True)

@@ -21,14 +21,21 @@ class Redactor:
 
     _keys: set[str] = field(factory=set)
     _secrets: set[str] = field(factory=set)
+    _longest_first: list[str] = field(factory=list)
 
     def learn_keys(self, values: Iterable[str | None]) -> None:
         """Remember the keys of the target's ports; ones too short to be secrets are left alone."""
         self._keys |= {value for value in values if value and len(value) >= _SHORTEST}
+        self._sort()
 
     def _learn(self, value: str) -> None:
-        if len(value) >= _SHORTEST:
+        if len(value) >= _SHORTEST and value not in self._secrets:
             self._secrets.add(value)
+            self._sort()
+
+    def _sort(self) -> None:
+        # The longest first: a secret may contain another.
+        self._longest_first = sorted(self._keys | self._secrets, key=len, reverse=True)
 
     def learn_from(self, body: Any, *, inside: bool = False) -> None:
         """Remember the secrets a request body carries, judged by the names of its fields."""
@@ -51,7 +58,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text without known secrets."""
-        for secret in sorted(self._keys | self._secrets, key=len, reverse=True):
+        for secret in self._longest_first:
             text = text.replace(secret, MASK)
         return text
 

@@ -14,6 +14,8 @@ from sandkit_conformance.engine.result import LeakResult
 from sandkit_conformance.verdict import Verdict
 
 _PAGE: Final = 100
+# In the words of the probe's view and of the API.
+_PLURALS: Final = {"sandbox": "sandboxes", "claim": "volumes"}
 _DEAD_STATES: Final = frozenset({"Terminated"})
 
 
@@ -65,7 +67,8 @@ async def find_leaks(run: RunContext, before: tuple[str, ...] | None) -> LeakRes
     """Take back what no scenario knew of, then count what is left."""
     orphans = await labelled_sandboxes(run)
     left = [f"sandboxes/{name}" for name in orphans if not await delete_sandbox(run, name)]
-    left += [f"{entry.kind}/{entry.name}" for entry in run.ledger.standing()]
+    known = [f"{_PLURALS.get(entry.kind, f'{entry.kind}s')}/{entry.name}" for entry in run.ledger.standing()]
+    left = list(dict.fromkeys([*left, *known]))
     if run.probe is None or "view" not in run.probe.features or before is None:
         verdict = Verdict.FAIL if left else Verdict.UNOBSERVABLE
         return LeakResult(verdict, tuple(left), "without a probe only what the API shows was looked at")

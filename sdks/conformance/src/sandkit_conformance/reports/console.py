@@ -10,6 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from sandkit_conformance.reports.text import printable
+
 _STYLES: Final[Mapping[str, str]] = {
     "pass": "green",
     "fail": "bold red",
@@ -38,6 +40,7 @@ _CURLS: Final = 2
 def print_report(document: Mapping[str, Any], console: Console) -> None:
     """Print the whole report."""
     console.print()
+    console.print(_title(document))
     console.print(_area_table(document))
     for finding in _findings(document):
         console.print(finding)
@@ -53,11 +56,17 @@ def mark(verdict: str) -> Text:
     return Text(_SIGNS[verdict], style=_STYLES[verdict])
 
 
-def _area_table(document: Mapping[str, Any]) -> Table:
+def _title(document: Mapping[str, Any]) -> Text:
     run, target = document["run"], document["target"]
     selection = ", ".join(run["selection"]) or f"profile {run['profile']}"
-    title = f"{target['name']} (version {target['serverVersion']}) · {selection} · seed {run['seed']}"
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    return Text(
+        f"{target['name']} (version {target['serverVersion']}) · {selection} · seed {run['seed']}",
+        style="bold",
+    )
+
+
+def _area_table(document: Mapping[str, Any]) -> Table:
+    table = Table(header_style="bold", pad_edge=False)
     table.add_column("area", no_wrap=True)
     table.add_column("", overflow="fold")
     present = [name for name in _ORDER if document["summary"]["requirements"].get(name)]
@@ -114,7 +123,7 @@ def _finding(requirement: Mapping[str, Any]) -> RenderableType:
     )
     if not requirement["gates"]:
         head += " · does not count for the exit code"
-    lines: list[RenderableType] = [Text(requirement["text"], style="italic")]
+    lines: list[RenderableType] = [Text(printable(requirement["text"]), style="italic")]
     for check in requirement["checks"]:
         if check["verdict"] == requirement["verdict"]:
             lines += _check_lines(check, style)
@@ -125,10 +134,10 @@ def _check_lines(check: Mapping[str, Any], style: str) -> list[RenderableType]:
     lines: list[RenderableType] = [
         Text(f"\n{check['title']}  ({check['scenario']}, step {check['step']})", style="bold")
     ]
-    lines += [Text(f"  {reason}", style=style) for reason in check["reasons"][:_REASONS]]
+    lines += [Text(printable(f"  {reason}"), style=style) for reason in check["reasons"][:_REASONS]]
     if len(check["reasons"]) > _REASONS:
         lines.append(Text(f"  … and {len(check['reasons']) - _REASONS} more", style="dim"))
-    lines += [Text(f"  $ {command}", style="dim") for command in check["reproduce"][:_CURLS]]
+    lines += [Text(printable(f"  $ {command}"), style="dim") for command in check["reproduce"][:_CURLS]]
     return lines
 
 
@@ -136,7 +145,9 @@ def _remarks(document: Mapping[str, Any]) -> list[Text]:
     leaks = document["leaks"]
     lines = []
     if leaks["leaked"]:
-        lines.append(Text(f"left behind on the server: {', '.join(leaks['leaked'])}", style="bold red"))
+        lines.append(
+            Text(printable(f"left behind on the server: {', '.join(leaks['leaked'])}"), style="bold red")
+        )
     elif leaks["verdict"] == "pass":
         lines.append(Text("nothing was left behind on the server", style="green"))
     else:
@@ -146,7 +157,7 @@ def _remarks(document: Mapping[str, Any]) -> list[Text]:
         names = ", ".join(f"{one['id']} ({one['where']})" for one in document["elsewhere"])
         lines.append(Text(f"needs another runtime, not counted here: {names}", style="dim"))
     lines += [
-        Text(f"{scenario['name']}: {note}", style="yellow")
+        Text(printable(f"{scenario['name']}: {note}"), style="yellow")
         for scenario in document["scenarios"]
         for note in scenario["notes"]
     ]

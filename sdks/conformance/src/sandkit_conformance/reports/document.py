@@ -25,6 +25,7 @@ _REPRODUCED: Final = frozenset({"call", "race"})
 def report_document(result: RunResult) -> dict[str, Any]:
     """The whole report, in the shape of the report schema."""
     exchanges = _exchanges(result.events)
+    changes = _changes(result.events)
     return {
         "format": FORMAT,
         "outcome": {"exitCode": int(result.exit_code), "text": _OUTCOMES[int(result.exit_code)]},
@@ -42,7 +43,7 @@ def report_document(result: RunResult) -> dict[str, Any]:
             "note": result.leaks.note,
         },
         "areas": _areas(result, exchanges),
-        "scenarios": [_scenario(scenario, result.events) for scenario in result.scenarios],
+        "scenarios": [_scenario(one, changes.get(one.scenario.name, [])) for one in result.scenarios],
         "elsewhere": [
             {"id": one.id, "text": one.text, "where": one.checked_elsewhere} for one in result.uncovered
         ],
@@ -147,9 +148,16 @@ def _exchanges(events: Iterable[TraceEvent]) -> dict[tuple[str, str], list[Trace
     return grouped
 
 
-def _scenario(one: ScenarioResult, events: tuple[TraceEvent, ...]) -> dict[str, Any]:
+def _changes(events: Iterable[TraceEvent]) -> dict[str, list[TraceEvent]]:
+    grouped: dict[str, list[TraceEvent]] = defaultdict(list)
+    for event in events:
+        if event.kind == "state":
+            grouped[event.scenario].append(event)
+    return grouped
+
+
+def _scenario(one: ScenarioResult, states: list[TraceEvent]) -> dict[str, Any]:
     scenario = one.scenario
-    states = [event for event in events if event.kind == "state" and event.scenario == scenario.name]
     return {
         "name": scenario.name,
         "title": scenario.title,

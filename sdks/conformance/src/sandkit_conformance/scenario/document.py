@@ -13,7 +13,11 @@ from sandkit_conformance.failures import BadFileError, Position, Problem
 Path = tuple[str | int, ...]
 
 
-class _CoreLoader(yaml.SafeLoader):
+# The parser in C reads scenarios several times faster; PyYAML is built without it on some platforms.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _CoreLoader(_Loader):  # type: ignore[valid-type, misc]
     """PyYAML's loader without the YAML 1.1 surprises: `on` and `no` are strings, and so are dates."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own protocol
@@ -74,7 +78,7 @@ def read_document(text: str, file: str) -> Document:
 class _Builder:
     """Turns PyYAML's node tree into data, and remembers lines on the way."""
 
-    def __init__(self, loader: yaml.SafeLoader, document: Document) -> None:
+    def __init__(self, loader: _CoreLoader, document: Document) -> None:
         self._loader = loader
         self._document = document
 
