@@ -91,10 +91,8 @@ class Server:
         self._api.router = self._router(self._runtime)
 
     def drain(self) -> None:
-        """Answer 503 to whatever is asked from now on."""
-        for application in (self._api, self.probe_app, self.control_app):
-            if application is not None:
-                application.draining = True
+        """Answer 503 to whatever is asked of the API from now on; probe and control go on to the end."""
+        self._api.draining = True
 
     async def close(self) -> None:
         """End the runtime in good order; requests under way have been answered by now."""
