@@ -71,12 +71,14 @@ class MemoryRuntime:
         """End in order: no new creates, those under way finish, the rest stops where it is."""
         await self.service.close()
         self._controller.stop()
+        self._pools.stop()
         await self._supervisor.close()
 
     async def kill(self) -> None:
         """End as by SIGKILL: whatever is under way is dropped where it stands and cleans up nothing."""
         self._lifeline.cut = True
         self._controller.stop()
+        self._pools.stop()
         self.engine.disturbances.drop(self._lifeline)
         await self.service.kill()
         await self._supervisor.close()

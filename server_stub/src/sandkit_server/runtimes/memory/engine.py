@@ -44,6 +44,7 @@ class MemoryEngine:
         self.endpoint_secret = secrets.token_bytes(32)
         self.garbage = GarbageCollector(self.workloads, self.volumes, self.pods, self.snapshots, self.jobs)
         self._removal_listeners: list[Callable[[WorkloadRecord], None]] = []
+        self._pool_listeners: list[Callable[[str], None]] = []
 
     def on_removal(self, listener: Callable[[WorkloadRecord], None]) -> None:
         """Have ``listener`` told of every workload that has been removed."""
@@ -54,9 +55,26 @@ class MemoryEngine:
         if listener in self._removal_listeners:
             self._removal_listeners.remove(listener)
 
+    def on_pool_use(self, listener: Callable[[str], None]) -> None:
+        """Have ``listener`` told the name of a pool when a sandbox out of it leaves it."""
+        self._pool_listeners.append(listener)
+
+    def off_pool_use(self, listener: Callable[[str], None]) -> None:
+        """Tell ``listener`` no more."""
+        if listener in self._pool_listeners:
+            self._pool_listeners.remove(listener)
+
+    def leave_pool(self, record: WorkloadRecord) -> None:
+        """Make a sandbox independent of the pool it came from."""
+        name, record.pool_ref = record.pool_ref, None
+        if name is not None:
+            for listener in list(self._pool_listeners):
+                listener(name)
+
     def remove_workload(self, record: WorkloadRecord) -> None:
         """Remove a workload object and collect what it owned."""
         self.workloads.remove(record)
+        self.leave_pool(record)
         self.garbage.workload_gone(record)
         for listener in list(self._removal_listeners):
             listener(record)

@@ -57,7 +57,7 @@ class RootfsPause:
         await self._shop.insist(f"release of the pod of {record.id}", partial(self.release_pod, record))
         workloads.require(record, SandboxState.PAUSING)
         record.pause_snapshot = snapshot.id
-        record.pool_ref = None
+        self._engine.leave_pool(record)
         workloads.transition(record, SandboxState.PAUSING, SandboxState.PAUSED)
         self.forget_attempts(record, keep=snapshot.id)
 

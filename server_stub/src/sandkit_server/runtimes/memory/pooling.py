@@ -49,9 +49,14 @@ class PoolController:
         self._workers: dict[str, asyncio.Task[None]] = {}
 
     def start(self) -> None:
-        """See to all pools."""
+        """See to all pools, and to each again when its use changes."""
+        self._engine.on_pool_use(self.poke)
         for name in list(self._engine.pools):
             self.poke(name)
+
+    def stop(self) -> None:
+        """Take no more notice of the engine."""
+        self._engine.off_pool_use(self.poke)
 
     def poke(self, name: str) -> None:
         """See to a pool whose capacity or use has changed."""
@@ -82,15 +87,21 @@ class PoolController:
         name = pool.request.name
         async with self._shop.steps.at("reconcile.pool", Subject(name=name)):
             pass
-        if self._lacks(pool) > 0:
+        missing = self._lacks(pool)
+        for _ in range(missing):
             async with self._shop.steps.at("pod.create", Subject(name=name)):
-                if self._engine.pools.get(name) is pool and self._lacks(pool) > 0:
+                if self._engine.pools.get(name) is pool and self._has_room(pool):
                     self._engine.pods.add(_warm_pod(self._engine, pool.request))
-        elif self._lacks(pool) < 0:
+        for _ in range(-missing):
             async with self._shop.steps.at("pod.delete", Subject(name=name)):
                 warm = self._engine.pods.warm(name)
                 if warm and self._lacks(pool) < 0:
                     self._engine.pods.remove(warm[-1])
+
+    def _has_room(self, pool: PoolRecord) -> bool:
+        name = pool.request.name
+        total = len(self._engine.pods.warm(name)) + allocated(self._engine, name)
+        return total < pool.request.capacity.pool_max
 
 
 class MemoryPoolStore:

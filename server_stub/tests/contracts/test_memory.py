@@ -1,0 +1,40 @@
+"""The memory runtime keeps the contracts of the ports."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sandkit_server.core.policy import Policy
+from sandkit_server.core.ports import ClaimStore, WorkloadProvider
+from sandkit_server.runtimes.memory import MemoryEngine, MemoryRuntime, MemorySettings
+
+from .claim_store import ClaimStoreContract
+from .workload_provider import WorkloadProviderContract
+
+
+@pytest.fixture
+async def runtime() -> AsyncIterator[MemoryRuntime]:
+    made = MemoryRuntime(MemoryEngine(MemorySettings(transition_seconds=0.002)), Policy(), lambda: "host:1")
+    await made.start()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def store(runtime: MemoryRuntime) -> ClaimStore:
+    return runtime.ports.claims
+
+
+@pytest.fixture
+def workloads(runtime: MemoryRuntime) -> WorkloadProvider:
+    return runtime.ports.workloads
+
+
+class TestClaims(ClaimStoreContract):
+    pass
+
+
+class TestWorkloads(WorkloadProviderContract):
+    pass
