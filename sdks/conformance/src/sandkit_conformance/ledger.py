@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from sandkit_conformance.failures import SuiteError
 
-Kind = Literal["sandbox", "snapshot", "pool", "claim", "workload"]
+Kind = Literal["sandbox", "snapshot", "pool", "claim", "workload", "fault", "gate"]
 
 
 @frozen

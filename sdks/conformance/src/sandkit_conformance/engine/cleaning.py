@@ -19,8 +19,8 @@ from sandkit_conformance.scenario.model import Step
 _READS: Final = {"sandbox": "getSandbox", "snapshot": "getSnapshot", "pool": "getPool"}
 _DELETES: Final = {"sandbox": "deleteSandbox", "snapshot": "deleteSnapshot", "pool": "deletePool"}
 _EVIDENCE_SECONDS: Final = 5.0
-# Sandboxes first: a snapshot, a pool or a claim may still be in use by one.
-_ORDER: Final = ("sandbox", "snapshot", "pool", "workload", "claim")
+# Faults and gates first, for they may stop the rest; sandboxes next, for they may use the rest.
+_ORDER: Final = ("fault", "gate", "sandbox", "snapshot", "pool", "workload", "claim")
 
 
 def _context(scenario: ScenarioContext, number: str) -> StepContext:
@@ -56,14 +56,11 @@ async def _call(operation: str, name: str, context: StepContext, purpose: str) -
 
 async def take_back(scenario: ScenarioContext) -> list[str]:
     """Clear faults, drop gates, delete what the scenario made; says what could not be."""
-    problems = await _calm(scenario)
+    problems: list[str] = []
     run = scenario.run
     entries = run.ledger.standing(scenario.scenario.name)
     for entry in sorted(entries, key=lambda one: _ORDER.index(one.kind)):
-        if run.health.dead:
-            problems.append(f"{entry.kind} {entry.name} is left: {run.health.dead}")
-            continue
-        problem = await _delete(entry, _context(scenario, "cleanup"))
+        problem = run.health.dead or await _take_back(entry, _context(scenario, "cleanup"))
         if problem:
             problems.append(f"{entry.kind} {entry.name} is left: {problem}")
         else:
@@ -71,30 +68,31 @@ async def take_back(scenario: ScenarioContext) -> list[str]:
     return problems
 
 
-async def _calm(scenario: ScenarioContext) -> list[str]:
-    control = scenario.run.control
-    problems: list[str] = []
+async def _take_back(entry: Entry, context: StepContext) -> str | None:
+    """Take one entry back; the reason when that cannot be done."""
+    try:
+        if entry.kind in {"fault", "gate"}:
+            return await _calm(entry, context)
+        if entry.kind in {"claim", "workload"}:
+            return await _delete_by_probe(entry, context)
+    except SidePortError as error:
+        return str(error)
+    return await _delete(entry, context)
+
+
+async def _calm(entry: Entry, context: StepContext) -> str | None:
+    control = context.run.control
     if control is None:
-        return problems
-    for fault in scenario.faults.values():
-        try:
-            await control.clear_fault(fault)
-        except SidePortError as error:
-            problems.append(str(error))
-    for gate in scenario.gates.values():
-        try:
-            await control.drop_gate(gate)
-        except SidePortError as error:
-            problems.append(str(error))
-    scenario.faults.clear()
-    scenario.gates.clear()
-    return problems
+        return "only the control port could take it back"
+    if entry.kind == "fault":
+        await control.clear_fault(entry.name)
+    else:
+        await control.drop_gate(entry.name)
+    return None
 
 
 async def _delete(entry: Entry, context: StepContext) -> str | None:
-    """Delete one entry and wait until it is gone; the reason when that cannot be done."""
-    if entry.kind in {"claim", "workload"}:
-        return await _delete_by_probe(entry, context)
+    """Delete through the API and wait until it is gone; the reason when that cannot be done."""
     budget = context.run.target.seconds("stop")
     deadline = time.monotonic() + budget
     pause = context.run.target.seconds("poll")
@@ -133,8 +131,5 @@ async def _delete_by_probe(entry: Entry, context: StepContext) -> str | None:
     probe = context.run.probe
     if probe is None or "seed" not in probe.features:
         return "only a probe that can `seed` could delete it"
-    try:
-        await probe.remove("volume" if entry.kind == "claim" else "workload", entry.name)
-    except SidePortError as error:
-        return str(error)
+    await probe.remove("volume" if entry.kind == "claim" else "workload", entry.name)
     return None

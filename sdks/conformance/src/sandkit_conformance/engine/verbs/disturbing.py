@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from sandkit_conformance.engine.context import PASSED, Outcome, StepContext
+from sandkit_conformance.ledger import Entry
 from sandkit_conformance.scenario.matchers import match
 from sandkit_conformance.scenario.paths import NOTHING
 
@@ -20,6 +21,7 @@ async def fault(context: StepContext) -> Outcome:
             fields[name] = context.get(name)
     handle = await context.control.inject(fields)
     context.scenario.faults[context.body.get("as", handle)] = handle
+    context.run.ledger.made("fault", handle, context.scenario.scenario.name)
     context.record("fault", set=fields, id=handle)
     return PASSED
 
@@ -35,6 +37,7 @@ async def clear(context: StepContext) -> Outcome:
             continue
         hits = await context.control.fault_hits(handle)
         await context.control.clear_fault(handle)
+        context.run.ledger.gone(Entry("fault", handle, context.scenario.scenario.name))
         context.record("fault", cleared=name, id=handle, hits=hits)
         if "hits" in context.body:
             found = NOTHING if hits is None else hits
@@ -51,6 +54,7 @@ async def gate(context: StepContext) -> Outcome:
             fields["match"] = context.get("match")
         handle = await context.control.hold(fields)
         context.scenario.gates[context.body["as"]] = handle
+        context.run.ledger.made("gate", handle, context.scenario.scenario.name)
         context.record("gate", held=fields, id=handle)
         return PASSED
     name = context.get("of")
