@@ -92,7 +92,7 @@ ENDPOINTS = [
         ("80.0", "type"),
         ("0x50", "type"),
         ("%20", "type"),
-        ("99999999999999999999999", "type"),
+        ("99999999999999999999999", "maximum"),
     )
 ] + [
     _get(
@@ -163,12 +163,20 @@ BODIES = [
         ("/expiresAt", "future"),
     ),
     _send(
-        "renew at the beginning of time",
+        "renew before the first year",
         "POST",
         RENEW,
         {"expiresAt": "0001-01-01T00:00:00+14:00"},
-        EXPIRATION,
-        ("/expiresAt", "future"),
+        INVALID,
+        ("/expiresAt", "format"),
+    ),
+    _send(
+        "renew after the last year",
+        "POST",
+        RENEW,
+        {"expiresAt": "9999-12-31T23:59:59-14:00"},
+        INVALID,
+        ("/expiresAt", "format"),
     ),
     _send(
         "renew beyond the maximum",

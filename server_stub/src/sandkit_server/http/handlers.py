@@ -16,6 +16,7 @@ from sandkit_server.core.service import LifecycleService
 from sandkit_server.http.operations import Context
 from sandkit_server.http.wire.absence import filled, given
 from sandkit_server.http.wire.create_request import read_create_request
+from sandkit_server.http.wire.instants import read_instant
 from sandkit_server.http.wire.pools import read_capacity, read_create_pool, write_pool
 from sandkit_server.http.wire.sandboxes import read_sandbox_filter, write_sandbox, write_sandbox_page
 from sandkit_server.http.wire.snapshots import write_snapshot, write_snapshot_page
@@ -85,8 +86,8 @@ class Handlers:
         self, context: Context, sandbox_id: str, body: models.RenewSandboxExpirationRequest
     ) -> models.RenewSandboxExpirationResponse:
         """``POST /sandboxes/{sandboxId}/renew-expiration``."""
-        expires_at = await self._service.renew(sandbox_id, body.expires_at)
-        return models.RenewSandboxExpirationResponse(expires_at=expires_at)
+        asked = read_instant(body.expires_at, "/expiresAt")
+        return models.RenewSandboxExpirationResponse(expires_at=await self._service.renew(sandbox_id, asked))
 
     async def get_sandbox_endpoint(
         self, context: Context, sandbox_id: str, port: int, *, use_server_proxy: bool, expires: int | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -32,6 +33,7 @@ class EmbeddedServer:
         alter: Parts to replace, to build a server with a known defect; not together with ``subprocess``.
         subprocess: Run ``python -m sandkit_server serve`` instead of a thread, for tests that kill or
             measure it.
+        log: File that gets what the ``subprocess`` prints; by default it prints where this process does.
         settings: Fields of :class:`~sandkit_server.settings.Settings` that differ from what suits a test:
             free ports, random keys, two seconds of grace. ``api_key=None`` serves without a key,
             ``probe_port=None`` without a probe.
@@ -46,7 +48,12 @@ class EmbeddedServer:
     """
 
     def __init__(
-        self, *, alter: Alterations | None = None, subprocess: bool = False, **settings: Any
+        self,
+        *,
+        alter: Alterations | None = None,
+        subprocess: bool = False,
+        log: Path | None = None,
+        **settings: Any,
     ) -> None:
         chosen: dict[str, Any] = {
             "port": 0,
@@ -62,6 +69,7 @@ class EmbeddedServer:
             raise ValueError("parts can be altered in this process only; leave out subprocess or alter")
         self._alter = alter
         self._subprocess = subprocess
+        self._log = log
         self._running: _Running | None = None
         self._addresses: Addresses | None = None
         self.api_key = self._settings.api_key
@@ -77,7 +85,9 @@ class EmbeddedServer:
         if self._running is not None:
             raise RuntimeError("this server is running already")
         running: _Running = (
-            ServerProcess(self._settings) if self._subprocess else ServerThread(self._settings, self._alter)
+            ServerProcess(self._settings, self._log)
+            if self._subprocess
+            else ServerThread(self._settings, self._alter)
         )
         self._addresses = running.start()
         self._running = running

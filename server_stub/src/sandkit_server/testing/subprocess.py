@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
@@ -35,11 +36,13 @@ _VARIABLES: Final = {
 class ServerProcess:
     """Runs ``python -m sandkit_server serve`` once, from ``start`` to ``stop``.
 
-    Keys travel by environment.
+    Keys travel by environment. With ``log``, everything the process prints goes to that file, else to where
+    this process prints.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: Path | None) -> None:
         self._settings = settings
+        self._log = log
         self._folder = tempfile.TemporaryDirectory(prefix="sandkit-server-")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -52,7 +55,8 @@ class ServerProcess:
         """Start and wait until clients can connect.
 
         Raises:
-            RuntimeError: it ended instead, or took longer than 30 seconds; its output went to this process's.
+            RuntimeError: it ended instead, or took longer than 30 seconds; ends with the log, if there is
+            one.
         """
         ready = Path(self._folder.name) / "ready.json"
         command = [
@@ -64,12 +68,16 @@ class ServerProcess:
             "--ready-file",
             str(ready),
         ]
-        self._process = subprocess.Popen(command, env=self._environment())  # noqa: S603  (our own interpreter)
+        with ExitStack() as files:
+            log = None if self._log is None else files.enter_context(self._log.open("ab"))
+            self._process = subprocess.Popen(  # noqa: S603  (our own interpreter)
+                command, env=self._environment(), stdout=log, stderr=log
+            )
         deadline = time.monotonic() + _START_SECONDS
         while not ready.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise RuntimeError("the server process did not start; see its output")
+                raise RuntimeError(f"the server process did not start; {self._last_words()}")
             time.sleep(_POLL_SECONDS)
         told = json.loads(ready.read_text(encoding="utf-8"))
         return Addresses(told["baseUrl"], told["probeUrl"], told["controlUrl"])
@@ -85,6 +93,11 @@ class ServerProcess:
                 process.kill()
                 process.wait()
         self._folder.cleanup()
+
+    def _last_words(self) -> str:
+        if self._log is None:
+            return "see its output"
+        return f"it said:\n{self._log.read_text(encoding='utf-8', errors='replace')}"
 
     def _options(self) -> list[str]:
         options: list[str] = []
