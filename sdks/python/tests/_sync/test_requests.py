@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -67,56 +68,59 @@ def test_a_create_from_a_pool_says_nothing_else() -> None:
     assert body_of_create(pool="warm", extensions={"a": "b"}) == {"extensions": {"a": "b", "poolRef": "warm"}}
 
 
-def test_every_field_of_a_create() -> None:
-    body = body_of_create(
-        image=ImageSpec(uri="private/image", auth=ImageAuth(username="me", password="pw")),
-        entrypoint=("python", "-m", "http.server"),
-        timeout=timedelta(hours=1),
-        resource_limits={"cpu": "500m"},
-        resource_requests={"cpu": "100m"},
-        env={"LEVEL": "info"},
-        metadata={"team": "search"},
-        volumes=[
-            Volume(
-                name="work",
-                mount_path="/work",
-                pvc=PvcVolume(claim_name="work-1", delete_on_sandbox_termination=True, storage=None),
-            ),
-            Volume(name="host", mount_path="/host", read_only=True, host=HostVolume(path="/srv")),
-        ],
-        platform="linux/arm64",
-        network_policy=NetworkPolicy(
-            default_action="deny", egress=[NetworkRule(action="allow", target="example.com")]
+EVERY_FIELD: dict[str, Any] = {
+    "image": ImageSpec(uri="private/image", auth=ImageAuth(username="me", password="pw")),
+    "entrypoint": ("python", "-m", "http.server"),
+    "timeout": timedelta(hours=1),
+    "resource_limits": {"cpu": "500m"},
+    "resource_requests": {"cpu": "100m"},
+    "env": {"LEVEL": "info"},
+    "metadata": {"team": "search"},
+    "volumes": [
+        Volume(
+            name="work",
+            mount_path="/work",
+            pvc=PvcVolume(claim_name="work-1", delete_on_sandbox_termination=True, storage=None),
         ),
-        credential_proxy=True,
-        secure_access=True,
-        extensions={"access.renew.extend.seconds": "600"},
-    )
-    assert body == {
-        "image": {"uri": "private/image", "auth": {"username": "me", "password": "pw"}},
-        "entrypoint": ["python", "-m", "http.server"],
-        "timeout": 3600,
-        "resourceLimits": {"cpu": "500m"},
-        "resourceRequests": {"cpu": "100m"},
-        "env": {"LEVEL": "info"},
-        "metadata": {"team": "search"},
-        "volumes": [
-            {
-                "name": "work",
-                "mountPath": "/work",
-                "pvc": {"claimName": "work-1", "deleteOnSandboxTermination": True, "storage": None},
-            },
-            {"name": "host", "mountPath": "/host", "readOnly": True, "host": {"path": "/srv"}},
-        ],
-        "platform": {"os": "linux", "arch": "arm64"},
-        "networkPolicy": {
-            "defaultAction": "deny",
-            "egress": [{"action": "allow", "target": "example.com"}],
+        Volume(name="host", mount_path="/host", read_only=True, host=HostVolume(path="/srv")),
+    ],
+    "platform": "linux/arm64",
+    "network_policy": NetworkPolicy(
+        default_action="deny", egress=[NetworkRule(action="allow", target="example.com")]
+    ),
+    "credential_proxy": True,
+    "secure_access": True,
+    "extensions": {"access.renew.extend.seconds": "600"},
+}
+EVERY_FIELD_SENT = {
+    "image": {"uri": "private/image", "auth": {"username": "me", "password": "pw"}},
+    "entrypoint": ["python", "-m", "http.server"],
+    "timeout": 3600,
+    "resourceLimits": {"cpu": "500m"},
+    "resourceRequests": {"cpu": "100m"},
+    "env": {"LEVEL": "info"},
+    "metadata": {"team": "search"},
+    "volumes": [
+        {
+            "name": "work",
+            "mountPath": "/work",
+            "pvc": {"claimName": "work-1", "deleteOnSandboxTermination": True, "storage": None},
         },
-        "credentialProxy": {"enabled": True},
-        "secureAccess": True,
-        "extensions": {"access.renew.extend.seconds": "600"},
-    }
+        {"name": "host", "mountPath": "/host", "readOnly": True, "host": {"path": "/srv"}},
+    ],
+    "platform": {"os": "linux", "arch": "arm64"},
+    "networkPolicy": {
+        "defaultAction": "deny",
+        "egress": [{"action": "allow", "target": "example.com"}],
+    },
+    "credentialProxy": {"enabled": True},
+    "secureAccess": True,
+    "extensions": {"access.renew.extend.seconds": "600"},
+}
+
+
+def test_every_field_of_a_create() -> None:
+    assert body_of_create(**EVERY_FIELD) == EVERY_FIELD_SENT
 
 
 def test_none_means_not_given() -> None:
@@ -162,96 +166,108 @@ def test_a_misspelt_field_of_a_volume_is_refused() -> None:
         Volume(name="a", mount_path="/a", reed_only=True)  # type: ignore[call-arg]
 
 
-def test_paths_queries_and_bodies_of_every_other_call() -> None:
-    sandbox, snapshot = sandbox_body(), snapshot_body()
+MOMENT = datetime(2026, 11, 2, 12, 0, tzinfo=timezone(timedelta(hours=1)))
+TEMPLATE = PoolTemplate(spec=PoolTemplateSpec(containers=[PoolContainer(image="i")]))
+CAPACITY_SENT = '"capacitySpec":{"bufferMin":1,"bufferMax":2,"poolMin":1,"poolMax":4}}'
+PLAIN = {"content-type": "text/plain; charset=utf-8"}
+ADDRESS = {"endpoint": "10.0.0.1:8000"}
+Call = Callable[[Client], object]
+
+
+@pytest.mark.parametrize(
+    ("call", "reply", "sent"),
+    [
+        (lambda c: c.sandboxes.get("a/b?c"), answer(200, sandbox_body()), "GET /sandboxes/a%2Fb%3Fc"),
+        (lambda c: c.sandboxes.delete("s"), answer(204), "DELETE /sandboxes/s"),
+        (lambda c: c.sandboxes.pause("s"), answer(202), "POST /sandboxes/s/pause"),
+        (lambda c: c.sandboxes.resume("s"), answer(202), "POST /sandboxes/s/resume"),
+        (
+            lambda c: c.sandboxes.renew("s", MOMENT),
+            answer(200, {"expiresAt": "2026-11-02T11:00:00Z"}),
+            'POST /sandboxes/s/renew-expiration {"expiresAt":"2026-11-02T12:00:00+01:00"}',
+        ),
+        (
+            lambda c: c.sandboxes.patch_metadata("s", {"a": "b", "c": None}),
+            answer(200, sandbox_body()),
+            'PATCH /sandboxes/s/metadata {"a":"b","c":null}',
+        ),
+        (lambda c: c.sandboxes.endpoint("s", 80), answer(200, ADDRESS), "GET /sandboxes/s/endpoints/80"),
+        (
+            lambda c: c.sandboxes.endpoint("s", 80, through_server=True),
+            answer(200, ADDRESS),
+            "GET /sandboxes/s/endpoints/80?use_server_proxy=true",
+        ),
+        (
+            lambda c: c.sandboxes.endpoint("s", 80, expires=MOMENT),
+            answer(200, ADDRESS),
+            "GET /sandboxes/s/endpoints/80?expires=1793617200",
+        ),
+        (lambda c: c.sandboxes.snapshot("s"), answer(202, snapshot_body()), "POST /sandboxes/s/snapshots"),
+        (
+            lambda c: c.sandboxes.snapshot("s", "named"),
+            answer(202, snapshot_body()),
+            'POST /sandboxes/s/snapshots {"name":"named"}',
+        ),
+        (
+            lambda c: c.sandboxes.logs("s"),
+            answer(200, "line\n", headers=PLAIN),
+            "GET /sandboxes/s/diagnostics/logs",
+        ),
+        (
+            lambda c: c.sandboxes.events("s", "all"),
+            answer(200, "", headers=PLAIN),
+            "GET /sandboxes/s/diagnostics/events?scope=all",
+        ),
+        (lambda c: c.snapshots.get("p"), answer(200, snapshot_body()), "GET /snapshots/p"),
+        (lambda c: c.snapshots.delete("p"), answer(204), "DELETE /snapshots/p"),
+        (
+            lambda c: c.pools.create("warm", template=TEMPLATE, capacity=CAPACITY),
+            answer(201, POOL),
+            'POST /pools {"name":"warm","template":{"spec":{"containers":[{"image":"i"}]}},' + CAPACITY_SENT,
+        ),
+        (lambda c: c.pools.get("warm"), answer(200, POOL), "GET /pools/warm"),
+        (lambda c: c.pools.list(), answer(200, {"items": [POOL]}), "GET /pools"),
+        (
+            lambda c: c.pools.update("warm", capacity=CAPACITY),
+            answer(200, POOL),
+            "PUT /pools/warm {" + CAPACITY_SENT,
+        ),
+        (lambda c: c.pools.delete("warm"), answer(204), "DELETE /pools/warm"),
+    ],
+)
+def test_the_request_of_each_call(call: Call, reply: httpx.Response, sent: str) -> None:
+    server = ScriptedTransport(reply)
+    with Client("key", "http://localhost:1/base", transport=server) as client:
+        call(client)
+    request = server.requests[0]
+    path = request.url.raw_path.decode().removeprefix("/base/v1")
+    assert f"{request.method} {path} {request.content.decode()}".strip() == sent
+    assert request.headers["open-sandbox-api-key"] == "key"
+
+
+def test_what_calls_give_back() -> None:
     server = ScriptedTransport(
-        answer(200, sandbox),
-        answer(204),
-        answer(202),
-        answer(202),
-        answer(200, {"expiresAt": "2026-11-02T12:00:00Z"}),
-        answer(200, sandbox),
-        answer(200, {"endpoint": "10.0.0.1:8000"}),
-        answer(200, {"endpoint": "10.0.0.1:8000"}),
-        answer(200, {"endpoint": "10.0.0.1:8000"}),
-        answer(202, snapshot),
-        answer(202, snapshot),
-        answer(200, "line\n", headers={"content-type": "text/plain; charset=utf-8"}),
-        answer(200, "", headers={"content-type": "text/plain"}),
-        answer(200, snapshot),
-        answer(204),
-        answer(201, POOL),
+        answer(200, {"expiresAt": "2026-11-02T11:00:00Z"}),
+        answer(200, "line\n", headers=PLAIN),
         answer(200, POOL),
         answer(200, {"items": [POOL]}),
-        answer(200, POOL),
-        answer(204),
-        answer(200, {"status": "healthy"}),
-        answer(200, {"version": "0.1.0", "capabilities": ["pause"]}),
     )
-    template = PoolTemplate(spec=PoolTemplateSpec(containers=[PoolContainer(image="i")]))
-    moment = datetime(2026, 11, 2, 12, 0, tzinfo=timezone(timedelta(hours=1)))
-    with Client("key", "http://localhost:1/base", transport=server) as client:
-        client.sandboxes.get("a/b?c")
-        client.sandboxes.delete("s")
-        client.sandboxes.pause("s")
-        client.sandboxes.resume("s")
-        assert client.sandboxes.renew("s", moment) == datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
-        client.sandboxes.patch_metadata("s", {"a": "b", "c": None})
-        client.sandboxes.endpoint("s", 8000)
-        client.sandboxes.endpoint("s", 8000, through_server=True)
-        client.sandboxes.endpoint("s", 8000, expires=moment)
-        client.sandboxes.snapshot("s")
-        client.sandboxes.snapshot("s", "named")
+    with Client("key", transport=server) as client:
+        assert client.sandboxes.renew("s", MOMENT) == MOMENT
         assert client.sandboxes.logs("s") == "line\n"
-        assert client.sandboxes.events("s", "all") == ""
-        client.snapshots.get("p")
-        client.snapshots.delete("p")
-        client.pools.create("warm", template=template, capacity=CAPACITY)
         assert (client.pools.get("warm")).capacity_spec == CAPACITY
         assert [pool.name for pool in client.pools.list()] == ["warm"]
-        client.pools.update("warm", capacity=CAPACITY)
-        client.pools.delete("warm")
+
+
+def test_health_and_version_need_no_key() -> None:
+    server = ScriptedTransport(
+        answer(200, {"status": "healthy"}), answer(200, {"version": "0.1.0", "capabilities": ["pause"]})
+    )
+    with Client("key", transport=server) as client:
         assert (client.health()).status == "healthy"
         assert (client.version()).capabilities == ["pause"]
-    assert server.finished
-    sent = [
-        (request.method, request.url.raw_path.decode().removeprefix("/base/v1"), request.content.decode())
-        for request in server.requests
-    ]
-    capacity = '{"bufferMin":1,"bufferMax":2,"poolMin":1,"poolMax":4}'
-    assert sent == [
-        ("GET", "/sandboxes/a%2Fb%3Fc", ""),
-        ("DELETE", "/sandboxes/s", ""),
-        ("POST", "/sandboxes/s/pause", ""),
-        ("POST", "/sandboxes/s/resume", ""),
-        ("POST", "/sandboxes/s/renew-expiration", '{"expiresAt":"2026-11-02T12:00:00+01:00"}'),
-        ("PATCH", "/sandboxes/s/metadata", '{"a":"b","c":null}'),
-        ("GET", "/sandboxes/s/endpoints/8000", ""),
-        ("GET", "/sandboxes/s/endpoints/8000?use_server_proxy=true", ""),
-        ("GET", "/sandboxes/s/endpoints/8000?expires=1793617200", ""),
-        ("POST", "/sandboxes/s/snapshots", ""),
-        ("POST", "/sandboxes/s/snapshots", '{"name":"named"}'),
-        ("GET", "/sandboxes/s/diagnostics/logs", ""),
-        ("GET", "/sandboxes/s/diagnostics/events?scope=all", ""),
-        ("GET", "/snapshots/p", ""),
-        ("DELETE", "/snapshots/p", ""),
-        (
-            "POST",
-            "/pools",
-            '{"name":"warm","template":{"spec":{"containers":[{"image":"i"}]}},"capacitySpec":'
-            + capacity
-            + "}",
-        ),
-        ("GET", "/pools/warm", ""),
-        ("GET", "/pools", ""),
-        ("PUT", "/pools/warm", '{"capacitySpec":' + capacity + "}"),
-        ("DELETE", "/pools/warm", ""),
-        ("GET", "/health", ""),
-        ("GET", "/version", ""),
-    ]
-    keys = {request.headers.get("open-sandbox-api-key") for request in server.requests[:-2]}
-    assert keys == {"key"}
-    assert all("open-sandbox-api-key" not in request.headers for request in server.requests[-2:])
+    assert [request.url.path for request in server.requests] == ["/v1/health", "/v1/version"]
+    assert all("open-sandbox-api-key" not in request.headers for request in server.requests)
 
 
 def test_filters_of_lists() -> None:
