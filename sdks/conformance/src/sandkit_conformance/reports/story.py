@@ -18,7 +18,7 @@ from sandkit_conformance.trace import TraceEvent
 
 _ROUTINE: Final = frozenset({"poll", "cleanup", "guard"})
 _QUIET: Final = frozenset({"pass", "not-applicable", None})
-_GREEN_LIMIT: Final = 1500
+_GREEN_LIMIT: Final = 800
 _RED_LIMIT: Final = 12_000
 
 
@@ -123,12 +123,15 @@ def _path(url: str) -> str:
 def _exchange(event: TraceEvent, limit: int) -> Item:
     data = event.data
     answer = data["failure"] or str(data["status"])
-    head = "\n".join(f"{name}: {value}" for name, value in data["headers"])
-    asked = "\n".join(f"{name}: {value}" for name, value in data["requestHeaders"])
-    parts = [("request", f"{data['method']} {_path(data['url'])}\n{asked}".rstrip())]
+    # Where all is well, headers would only make the page heavy; the trace has them.
+    shown = limit > _GREEN_LIMIT
+    head = "\n".join(f"{name}: {value}" for name, value in data["headers"]) if shown else ""
+    asked = "\n".join(f"{name}: {value}" for name, value in data["requestHeaders"]) if shown else ""
+    parts = [("request", f"{data['method']} {_path(data['url'])}\n{asked}".rstrip())] if shown else []
     if data["requestBody"]:
         parts.append(("body sent", _pretty_text(data["requestBody"], limit)))
-    parts.append(("answer", f"{answer}\n{head}".rstrip()))
+    if shown:
+        parts.append(("answer", f"{answer}\n{head}".rstrip()))
     if data["body"]:
         parts.append(("body received", _pretty_text(data["body"], limit)))
     return Item(
