@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -94,6 +94,25 @@ async def test_signed_endpoints_hold_for_their_port_and_time(world: World) -> No
     ):
         error = await refused(world.service.endpoint(sandbox_id, query))
         assert (error.status, error.details[0].pointer) == (400, "query:expires")
+
+
+async def test_each_access_extends_a_sandbox_made_for_it(world: World) -> None:
+    extensions = {"access.renew.extend.seconds": "300"}
+    kept = await world.running(timeout_seconds=100, extensions=extensions)
+    left = await world.running(timeout_seconds=100)
+    endless = await world.running(extensions=extensions)
+    for sandbox_id in (kept, left, endless):
+        await world.runtime.data_plane.handle(sandbox_id, 80, "/", {})
+    await world.engine.clock.advance(250)
+    assert (await refused(world.service.get_sandbox(left))).status == 404
+    assert (await world.service.get_sandbox(endless)).expires_at is None
+    # An access never shortens what is left.
+    before = (await world.service.get_sandbox(kept)).expires_at
+    assert before is not None
+    later = before + timedelta(hours=1)
+    await world.service.renew(kept, later)
+    await world.runtime.data_plane.handle(kept, 80, "/", {})
+    assert (await world.service.get_sandbox(kept)).expires_at == later
 
 
 async def test_secure_access_asks_for_the_header(world: World) -> None:

@@ -203,6 +203,20 @@ async def test_killed_between_delete_and_sweep_of_a_claim_without_owner(world: W
     await world.require_empty()
 
 
+@pytest.mark.parametrize("hold", ["snapshot.commit", "snapshot.push", "pod.delete"])
+async def test_a_graceful_restart_in_the_middle_of_a_pause(world: World, hold: str) -> None:
+    sandbox_id = await world.running()
+    gate = await world.gate(hold)
+    await world.service.pause(sandbox_id)
+    await world.held(gate)
+    await world.fault("job.delete", times=2)
+    await world.restart(graceful=True)
+    await world.control.remove_gate(gate)
+    await world.until(sandbox_id, SandboxState.PAUSED)
+    await world.delete(sandbox_id)
+    await world.require_empty()
+
+
 async def test_a_graceful_restart_lets_a_create_finish(world: World) -> None:
     gate = await world.gate("claim.create")
     creating = asyncio.ensure_future(world.create(claim("mine")))

@@ -28,11 +28,13 @@ class Supervisor:
         return task
 
     async def close(self) -> None:
-        """Cancel what still runs and wait until it has ended."""
-        running = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        """Cancel what still runs and wait until it has ended, and likewise what that begins while it ends."""
+        while running := [task for task in self._tasks if task is not asyncio.current_task()]:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            # Done tasks leave the set in a callback of the next turn.
+            await asyncio.sleep(0)
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -58,7 +58,7 @@ class MemoryRuntime:
         self.ports = alter_ports(ports) if alter_ports is not None else ports
         # Nobody else can reach an engine in this process's memory.
         self.service = LifecycleService(self.ports, replace(policy, exclusive=True))
-        self.data_plane = MemoryDataPlane(engine)
+        self.data_plane = MemoryDataPlane(engine, ports.workloads)
 
     async def start(self) -> None:
         """Go on with what is under way in the engine, and reconcile."""
@@ -73,6 +73,7 @@ class MemoryRuntime:
         self._controller.stop()
         self._pools.stop()
         await self._supervisor.close()
+        self._lifeline.cut = True
 
     async def kill(self) -> None:
         """End as by SIGKILL: whatever is under way is dropped where it stands and cleans up nothing."""

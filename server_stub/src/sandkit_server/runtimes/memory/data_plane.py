@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from datetime import timedelta
 
 from sandkit_server.core.model import SandboxState
 from sandkit_server.core.observation import DataPlaneAnswer
+from sandkit_server.core.port_errors import PortError
+from sandkit_server.core.ports import WorkloadProvider
+from sandkit_server.core.validation import RENEW_EXTENSION
 from sandkit_server.runtimes.memory import access
 from sandkit_server.runtimes.memory.engine import MemoryEngine
+from sandkit_server.runtimes.memory.records import WorkloadRecord
+
+_log = logging.getLogger(__name__)
 
 _TEXT = {"content-type": "text/plain; charset=utf-8"}
 
@@ -15,8 +23,9 @@ _TEXT = {"content-type": "text/plain; charset=utf-8"}
 class MemoryDataPlane:
     """Answers for every port of a running sandbox, and for none of one that is not (PAU-17, RES-08)."""
 
-    def __init__(self, engine: MemoryEngine) -> None:
+    def __init__(self, engine: MemoryEngine, workloads: WorkloadProvider) -> None:
         self._engine = engine
+        self._workloads = workloads
 
     async def handle(
         self, sandbox_id: str, port: int, path: str, headers: Mapping[str, str]
@@ -35,9 +44,27 @@ class MemoryDataPlane:
             return _answer(403, "The access token is not valid for this port, or has expired.")
         if record.state is not SandboxState.RUNNING:
             return _answer(503, f"Sandbox {sandbox_id} is {record.state}; nothing listens.")
+        await self._extend(record)
         if path.strip("/") == "ping":
             return _answer(200, "pong")
         return _answer(200, f"sandbox {sandbox_id}, port {port}")
+
+    async def _extend(self, record: WorkloadRecord) -> None:
+        """Move the expiry when the sandbox was created to be extended by each access.
+
+        Never to an earlier instant.
+        """
+        seconds = record.spec.request.extensions.get(RENEW_EXTENSION)
+        if seconds is None or record.expires_at is None:
+            return
+        later = self._engine.clock.now() + timedelta(seconds=int(seconds))
+        if later <= record.expires_at:
+            return
+        try:
+            await self._workloads.set_expiry(record.id, str(record.version), later)
+        except PortError as error:
+            # The access itself succeeded; whoever changed the sandbox meanwhile may have extended it too.
+            _log.warning("sandbox %s: its expiry could not be extended: %s", record.id, error)
 
 
 def _answer(status: int, text: str) -> DataPlaneAnswer:

@@ -12,7 +12,7 @@ from sandkit_server.runtimes.memory.clock import AdjustableClock
 Action = Literal["created", "updated", "deleted"]
 Kind = Literal["volume", "workload", "pod", "snapshot", "job", "image", "process"]
 
-_CAPACITY = 50_000
+_CAPACITY = 20_000
 
 
 @dataclass(frozen=True, slots=True)
