@@ -50,10 +50,7 @@ class MemoryDataPlane:
         return _answer(200, f"sandbox {sandbox_id}, port {port}")
 
     async def _extend(self, record: WorkloadRecord) -> None:
-        """Move the expiry when the sandbox was created to be extended by each access.
-
-        Never to an earlier instant.
-        """
+        """Move the expiry of a sandbox made to be extended by each access, never to an earlier instant."""
         seconds = record.spec.request.extensions.get(RENEW_EXTENSION)
         if seconds is None or record.expires_at is None:
             return

@@ -89,10 +89,7 @@ class RootfsPause:
         self.forget_attempts(record, keep=None)
 
     def tidy_up(self, record: WorkloadRecord) -> None:
-        """Let a source that was stopped for a commit go on.
-
-        And drop the snapshots of pauses that are over.
-        """
+        """Let a source stopped for a commit go on, and drop the snapshots of pauses that are over."""
         pod = self._engine.pods.of(record.id)
         if pod is not None:
             self._engine.pods.set_frozen(pod, False)
@@ -108,10 +105,7 @@ class RootfsPause:
             self._engine.pods.remove(pod)
 
     def _finished_attempt(self, record: WorkloadRecord) -> SnapshotRecord | None:
-        """The Ready snapshot of this very attempt.
-
-        Left by a server that was killed before the pod was released.
-        """
+        """The Ready snapshot of this very attempt, if a killed server left one beside the pod."""
         for snapshot in self._engine.snapshots.of_pause(record.id):
             if snapshot.generation == record.generation and snapshot.state is SnapshotState.READY:
                 return snapshot

@@ -1,7 +1,4 @@
-"""Carries out what users' snapshot objects ask for: commit those that are Creating.
-
-Remove those that are Deleting.
-"""
+"""Carries out what users' snapshot objects ask for: commits the new ones, removes the deleted."""
 
 from __future__ import annotations
 

@@ -17,10 +17,7 @@ class Stopper:
         self._engine = shop.engine
 
     async def stop(self, record: WorkloadRecord) -> None:
-        """Jobs, pod and pause snapshots go first, then the object.
-
-        The garbage collector follows its edges.
-        """
+        """Jobs, pod and pause snapshots go first, then the object, then what the object owned."""
         await self._shop.pace()
         for job in self._engine.jobs.of(record.id):
             await self._shop.insist(f"deletion of job {job.name}", partial(self._job, record, job))
