@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import anyio
 import httpx
 import pytest
 
@@ -65,6 +66,17 @@ async def test_a_cancelled_block_still_deletes_its_sandbox() -> None:
         server.let.set()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_a_scope_that_is_cancelled_over_and_over_still_deletes_its_sandbox() -> None:
+    server = Slow()
+    server.let.set()
+    async with AsyncClient("key", transport=server) as client:
+        with anyio.move_on_after(0.02) as scope:
+            async with await client.sandboxes.get("sbx-1"):
+                await anyio.sleep(60)
+    assert scope.cancelled_caught
+    assert [request.method for request in server.requests] == ["GET", "DELETE"]
 
 
 async def test_a_cancelled_wait_stops_looking() -> None:

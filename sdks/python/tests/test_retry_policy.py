@@ -8,6 +8,7 @@ from sandkit._core import errors
 from sandkit._core.accounts import Attempted, ErrorAnswer
 from sandkit._core.error_body import error_for
 from sandkit._core.retry import Again, Repeatability, RetryPolicy, repeatability
+from sandkit._generated.errors import ErrorDescriptor, Retryable
 from sandkit._generated.table import OPERATIONS
 
 POLICY = RetryPolicy()
@@ -93,6 +94,15 @@ def test_the_error_table_has_the_last_word() -> None:
     assert POLICY.decide(api_error(409, "SANDBOX::INVALID_STATE"), HARMLESS, lambda: 1.0) is None
     # Known by name, but the table has it under another status: then the status decides.
     assert POLICY.decide(api_error(503, "SANDBOX::INVALID_STATE"), HARMLESS, lambda: 1.0) is not None
+
+
+def test_a_code_that_the_table_calls_hopeless_is_not_repeated_whatever_its_status(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hopeless = ErrorDescriptor(503, "m", Retryable.NEVER, "r")
+    monkeypatch.setattr("sandkit._core.retry.describe", lambda code, *_: hopeless if code else None)
+    assert POLICY.decide(api_error(503, "RUNTIME::LICENCE_EXPIRED"), HARMLESS, lambda: 1.0) is None
+    assert POLICY.decide(api_error(503), HARMLESS, lambda: 1.0) is not None
 
 
 def test_delays_double_up_to_a_limit_and_are_drawn_from_zero() -> None:

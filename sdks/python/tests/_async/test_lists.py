@@ -70,6 +70,17 @@ async def test_deleting_while_iterating_deletes_all_of_them() -> None:
     assert shelf.ids == []
 
 
+async def test_nothing_comes_twice_when_what_was_not_seen_yet_is_deleted() -> None:
+    shelf = Shelf(7)
+    seen = []
+    async for sandbox in client_over(shelf.transport).sandboxes.list(page_size=2):
+        seen.append(sandbox.id)
+        if sandbox.id == "sbx-1":
+            shelf.ids.remove("sbx-6")
+    assert seen == [f"sbx-{number}" for number in range(6)]
+    assert shelf.pages == [1, 2, 1, 2, 3]
+
+
 async def test_no_sandboxes_is_one_read_and_no_items() -> None:
     shelf = Shelf(0)
     assert [sandbox async for sandbox in client_over(shelf.transport).sandboxes.list()] == []

@@ -128,6 +128,15 @@ async def test_a_server_that_stays_away_is_the_cause_of_the_time_out() -> None:
     assert caught.value.trajectory == ()
 
 
+async def test_a_server_that_asks_for_more_time_than_the_wait_has_does_not_get_it() -> None:
+    busy = answer(503, headers={"Retry-After": "30"})
+    sandbox, server, clock = await sandbox_over(*states("Pending"), *[busy] * 5)
+    with pytest.raises(WaitTimeoutError):
+        await sandbox.wait_running(timeout=5)
+    assert clock.slept == pytest.approx(5)
+    assert len(server.requests) == 3
+
+
 async def test_no_look_takes_longer_than_what_is_left() -> None:
     sandbox, server, clock = await sandbox_over(*states(*["Pending"] * 100))
     with pytest.raises(WaitTimeoutError):

@@ -127,6 +127,15 @@ def test_a_server_that_stays_away_is_the_cause_of_the_time_out() -> None:
     assert caught.value.trajectory == ()
 
 
+def test_a_server_that_asks_for_more_time_than_the_wait_has_does_not_get_it() -> None:
+    busy = answer(503, headers={"Retry-After": "30"})
+    sandbox, server, clock = sandbox_over(*states("Pending"), *[busy] * 5)
+    with pytest.raises(WaitTimeoutError):
+        sandbox.wait_running(timeout=5)
+    assert clock.slept == pytest.approx(5)
+    assert len(server.requests) == 3
+
+
 def test_no_look_takes_longer_than_what_is_left() -> None:
     sandbox, server, clock = sandbox_over(*states(*["Pending"] * 100))
     with pytest.raises(WaitTimeoutError):

@@ -95,19 +95,17 @@ class Accepted:
 
     Attributes:
         state: The state the operation starts.
-        source: The state before, as last read.
-        since: When that state was entered, as last read; None when the server did not tell.
+        since: When the state before it was entered, as last read; None when the server did not tell.
     """
 
     state: str
-    source: str
     since: datetime | None
 
 
 def accepted(operation_id: str, source: str, since: datetime | None) -> Accepted | None:
     """What an accepted operation starts from a state; None when the table does not say."""
     outcome = states.OPERATIONS.get((operation_id, source))
-    return Accepted(str(outcome.to), source, since) if outcome and outcome.to else None
+    return Accepted(str(outcome.to), since) if outcome and outcome.to else None
 
 
 def under_way(operation_id: str) -> frozenset[str]:

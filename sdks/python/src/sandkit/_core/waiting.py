@@ -163,7 +163,7 @@ class Wait:
             return self._trajectory[-2].state
         accepted = self._subject.accepted
         # A server that shows a change late still gives the old instant here; then nothing is concluded.
-        if accepted and accepted.source == seen.state and None not in {accepted.since, seen.since}:
+        if accepted and None not in {accepted.since, seen.since}:
             return accepted.state if accepted.since != seen.since else None
         return None
 
