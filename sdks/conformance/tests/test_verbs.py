@@ -113,6 +113,23 @@ async def test_calls_without_a_key_with_a_wrong_one_and_with_text_for_a_body(
     assert server.world.requests[-1] == "PUT /v1/nope"
 
 
+async def test_a_prefixed_key_and_an_address_of_the_server_itself(play: Play, server: Server) -> None:
+    played = await play(
+        story(
+            """
+            - {call: listSandboxes, auth: prefixed, expect: {status: 401}, check: API-21}
+            - {let: {location: "BASE/v1/sandboxes/${sandbox.id}"}}
+            - call: {method: GET, path: "${location}"}
+              expect: {status: 200, body: {id: "${sandbox.id}"}}
+              check: API-27
+            - {call: {method: GET, path: "${sandbox.id}"}, expect: {status: 200}, check: API-27}
+            """.replace("BASE", server.url)
+        )
+    )
+    assert played.verdicts == ["pass", "pass", "harness-error"], played.reasons
+    assert "is neither a path nor an address below" in played.reasons
+
+
 async def test_capture_takes_parts_of_the_whole_answer(play: Play) -> None:
     played = await play(
         """
@@ -502,6 +519,9 @@ async def test_the_clock_the_restart_and_variables(play: Play) -> None:
           - {advance: 61}
           - {let: {soon: "${instant(60)}"}}
           - {restart: abrupt}
+          - verify: ${instant(0, '+02:30')}
+            is: {matches: "[+]02:30$", after: "2039-12-31T23:59:59Z", before: "2040-01-01T00:00:50Z"}
+            check: TTL-01
           - verify: ${soon}
             is: {after: "2040-01-01T00:00:50Z", before: "2040-01-01T00:01:50Z"}
             check: TTL-01
@@ -511,7 +531,7 @@ async def test_the_clock_the_restart_and_variables(play: Play) -> None:
         """,
         control=control,
     )
-    assert played.verdicts == ["pass", "pass"]
+    assert played.verdicts == ["pass", "pass", "pass"], played.reasons
     assert control.log == ["advance 61", "restart abrupt"]
 
 

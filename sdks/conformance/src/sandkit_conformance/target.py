@@ -33,6 +33,7 @@ DEFAULT_TEMPLATE: Final[Mapping[str, Any]] = {
 DEFAULT_CHOICES: Final[Mapping[str, Any]] = {
     "pauseMode": "rootfs",
     "renewInTransition": "accepted",
+    "bodyLimit": 1_048_576,
     "pauseRefusal": {"status": 501, "code": "SANDBOX::API_NOT_SUPPORTED"},
 }
 

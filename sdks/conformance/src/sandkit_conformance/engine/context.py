@@ -161,9 +161,10 @@ class ScenarioContext:
         tail = re.sub(r"[^a-z0-9]+", "-", str(text).lower()).strip("-")
         return f"sk{self.run.run_id}-{self.ordinal}-{tail}"[:_LONGEST_LABEL].rstrip("-")
 
-    def instant(self, seconds: float) -> str:
-        """The server's now plus so many seconds, RFC 3339 in UTC with milliseconds."""
-        moment = self.run.clock.now() + timedelta(seconds=float(seconds))
+    def instant(self, seconds: float, offset: str = "+00:00") -> str:
+        """The server's now plus so many seconds, RFC 3339 with milliseconds, written in the given offset."""
+        zone = datetime.fromisoformat(f"2000-01-01T00:00:00{offset}").tzinfo
+        moment = (self.run.clock.now() + timedelta(seconds=float(seconds))).astimezone(zone)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def trajectory(self, kind: str, name: str) -> Trajectory:

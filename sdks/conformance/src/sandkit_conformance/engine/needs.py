@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -67,9 +68,11 @@ def excluded(scenario: Scenario, run: RunContext) -> Unmet | None:
     single = [Needs(capabilities=(one,)) for one in needs.capabilities]
     single += [Needs(probe=(one,)) for one in needs.probe]
     single += [Needs(control=(one,)) for one in needs.control]
-    single += [Needs(choices={name: value}) for name, value in needs.choices.items()]
     if any(unmet(one, run) is None for one in single):
         return Unmet(Verdict.NOT_APPLICABLE, "the target has what this scenario is about the lack of")
+    for name, value in needs.choices.items():
+        if run.target.choices.get(name) == value:
+            return Unmet(Verdict.NOT_APPLICABLE, f"the target's choice of {name} is {json.dumps(value)}")
     return None
 
 

@@ -25,14 +25,8 @@ def build_call(fields: Mapping[str, Any], run: RunContext, timeout: float) -> Ca
     headers = _headers(fields, run, has_body=body is not None)
     query = tuple(_query(fields.get("query", {})))
     if isinstance(what, Mapping):
-        return Call(
-            method=what["method"],
-            path=what["path"],
-            timeout=timeout,
-            query=query,
-            headers=headers,
-            content=body,
-        )
+        path = _below(run.target.root, what["path"])
+        return Call(what["method"], path, timeout, query=query, headers=headers, content=body)
     operation = run.contract.operation(what)
     parameters = dict(fields.get("path", {}))
     if "for" in fields:
@@ -51,6 +45,14 @@ def build_call(fields: Mapping[str, Any], run: RunContext, timeout: float) -> Ca
     )
 
 
+def _below(root: str, path: str) -> str:
+    """The path of an address of the target itself; a Location, for one, may be absolute."""
+    path = path.removeprefix(root)
+    if not path.startswith("/"):
+        raise SuiteError(f"{path!r} is neither a path nor an address below {root}")
+    return path
+
+
 def _query(query: Mapping[str, Any]) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
@@ -65,8 +67,8 @@ def _plain(value: Any) -> str:
 def _headers(fields: Mapping[str, Any], run: RunContext, *, has_body: bool) -> tuple[tuple[str, str], ...]:
     headers: dict[str, str | None] = {}
     auth = fields.get("auth", "valid")
-    if auth == "valid" and run.target.api_key:
-        headers[API_KEY_HEADER] = run.target.api_key
+    if auth in {"valid", "prefixed"} and run.target.api_key:
+        headers[API_KEY_HEADER] = ("Bearer " if auth == "prefixed" else "") + run.target.api_key
     elif auth in {"wrong", "empty"}:
         headers[API_KEY_HEADER] = WRONG_KEY if auth == "wrong" else ""
     if has_body:
