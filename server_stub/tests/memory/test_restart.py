@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from sandkit_server.core import service
 from sandkit_server.core.errors import SandkitError
 from sandkit_server.core.model import SandboxState, SnapshotState
 
@@ -215,6 +216,20 @@ async def test_a_graceful_restart_in_the_middle_of_a_pause(world: World, hold: s
     await world.until(sandbox_id, SandboxState.PAUSED)
     await world.delete(sandbox_id)
     await world.require_empty()
+
+
+@pytest.mark.parametrize(("ending", "answer"), [("kill", "Killed"), ("close", "SandkitError")])
+async def test_what_a_create_under_way_answers_when_the_server_ends(
+    world: World, ending: str, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_CLOSE_GRACE", 0.01)
+    gate = await world.gate("claim.create")
+    creating = asyncio.ensure_future(world.create(claim("mine")))
+    await world.held(gate)
+    await getattr(world.runtime, ending)()
+    with pytest.raises(BaseException) as raised:
+        await creating
+    assert type(raised.value).__name__ == answer
 
 
 async def test_a_graceful_restart_lets_a_create_finish(world: World) -> None:

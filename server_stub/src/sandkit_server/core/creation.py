@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from sandkit_server.core import lifecycle, ownership, validation
 from sandkit_server.core.claims import ClaimKeeper
-from sandkit_server.core.errors import ErrorCode, SandkitError, invalid_request
+from sandkit_server.core.errors import ErrorCode, Killed, SandkitError, invalid_request
 from sandkit_server.core.idempotency import derived_id, request_digest, require_same
 from sandkit_server.core.model import Caller, CreateSandbox, Sandbox
 from sandkit_server.core.ownership import CreateStage
@@ -54,6 +54,7 @@ class Creation:
         self._supervisor = supervisor
         self._running: dict[str, _UnderWay] = {}
         self._closing = False
+        self._killed = False
 
     @property
     def under_way(self) -> Collection[str]:
@@ -74,8 +75,10 @@ class Creation:
         task = self._join(sandbox_id, digest) or self._begin(sandbox_id, request, digest, key is not None)
         try:
             return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if key is None and not task.cancelled():
+        except asyncio.CancelledError as error:
+            if task.cancelled() and not _is_being_cancelled():
+                raise self._ended() from error
+            if key is None:
                 self._supervisor.spawn(f"discard of {sandbox_id}", self._discard(sandbox_id, task))
             raise
 
@@ -85,6 +88,13 @@ class Creation:
         tasks = {entry.task for entry in self._running.values()}
         if tasks:
             await asyncio.wait(tasks, timeout=grace)
+
+    def kill(self) -> None:
+        """Take note that nobody may be answered any more."""
+        self._killed = True
+
+    def _ended(self) -> BaseException:
+        return Killed() if self._killed else unavailable("The server is shutting down.")
 
     def _join(self, sandbox_id: str, digest: str) -> asyncio.Task[Sandbox] | None:
         entry = self._running.get(sandbox_id)
@@ -191,6 +201,11 @@ class Creation:
             f"Delete sandbox {sandbox_id} to reclaim what it holds."
         )
         return SandkitError(answer.code, message, retry_after=answer.retry_after)
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _never_ready(error: NeverReady) -> SandkitError:

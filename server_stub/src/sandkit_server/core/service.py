@@ -81,6 +81,7 @@ class LifecycleService:
 
     async def kill(self) -> None:
         """Drop everything at once, as a killed process does; the ports must be dead already."""
+        self._creation.kill()
         await self._supervisor.close()
 
     async def create_sandbox(
