@@ -9,99 +9,36 @@ the environment, never on a command line. The exit code is the suite's; 2 when t
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
-READY_SECONDS = 30.0
-STOP_SECONDS = 10.0
+from sandkit_server.testing import EmbeddedServer
+
+TARGET = Path(__file__).with_name("embedded-target.yaml")
 SUITE_COULD_NOT_RUN = 2
 
 
-class ServerError(RuntimeError):
-    """The server did not come up; the message says why and shows its log."""
-
-    def __init__(self, reason: str, log: Path) -> None:
-        super().__init__(f"{reason}; its log, {log}, says:\n{log.read_text('utf-8', 'replace')}")
-
-
-class Addresses(NamedTuple):
-    """Where the started server listens."""
-
-    api: str
-    probe: str
-    control: str
-
-
-def _keys() -> dict[str, str]:
-    names = ("OPEN_SANDBOX_API_KEY", "SANDKIT_PROBE_KEY", "SANDKIT_CONTROL_KEY")
-    return {name: secrets.token_urlsafe(24) for name in names}
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], ready_file: Path, log: Path) -> Addresses:
-    deadline = time.monotonic() + READY_SECONDS
-    while not ready_file.exists():
-        if process.poll() is not None:
-            raise ServerError(f"the server ended with exit code {process.returncode}", log)
-        if time.monotonic() > deadline:
-            raise ServerError(f"the server was not ready after {READY_SECONDS:g} s", log)
-        time.sleep(0.02)
-    ready = json.loads(ready_file.read_text("utf-8"))
-    return Addresses(ready["baseUrl"], ready["probeUrl"], ready["controlUrl"])
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def running_server(environment: Mapping[str, str], log: Path) -> Iterator[Addresses]:
-    """Run `sandkit-server serve` with probe and control ports for the length of the block.
-
-    Raises:
-        ServerError: The server ended, or was not ready in time.
-    """
-    with tempfile.TemporaryDirectory(prefix="sandkit-") as scratch, log.open("wb") as output:
-        ready_file = Path(scratch) / "ready.json"
-        ports = ("--port", "0", "--probe-port", "0", "--control-port", "0")
-        command = [sys.executable, "-m", "sandkit_server", "serve", "--runtime", "memory", *ports]
-        process = subprocess.Popen(
-            [*command, "--ready-file", str(ready_file)],
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            yield _wait_until_ready(process, ready_file, log)
-        finally:
-            _stop(process)
-
-
-def _run_suite(addresses: Addresses, environment: Mapping[str, str], options: list[str]) -> int:
-    suite = [sys.executable, "-m", "sandkit_conformance", "run"]
-    target = ["--base-url", addresses.api, "--api-key-env", "OPEN_SANDBOX_API_KEY"]
-    witnesses = ["--probe-url", addresses.probe, "--control-url", addresses.control]
-    # Every level counts: the reference server keeps the proposed promises and the declared gaps too.
-    promises = ["--profile", "lifecycle", "--gate", "all"]
-    command = [*suite, *target, *witnesses, *promises, *options]
-    return subprocess.run(command, env=dict(environment), check=False).returncode
+def _run_suite(server: EmbeddedServer, options: list[str]) -> int:
+    keys = {
+        "OPEN_SANDBOX_API_KEY": server.api_key,
+        "SANDKIT_PROBE_KEY": server.probe_key,
+        "SANDKIT_CONTROL_KEY": server.control_key,
+    }
+    witnesses = ("--probe-url", server.probe_url, "--control-url", server.control_url)
+    command = (
+        *(sys.executable, "-m", "sandkit_conformance", "run", "--target", str(TARGET)),
+        *("--base-url", server.base_url, "--api-key-env", "OPEN_SANDBOX_API_KEY"),
+        *map(str, witnesses),
+        # Every level counts: the reference server keeps the proposed promises and the declared gaps too.
+        *("--profile", "lifecycle", "--gate", "all", *options),
+    )
+    environment = {**os.environ, **{name: str(key) for name, key in keys.items()}}
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def _end_like_an_interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -114,14 +51,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--report-dir", type=Path, default=Path("build/conformance"))
     parser.add_argument("suite", nargs="*", help="after --: further options of `sandkit-conformance run`")
     chosen = parser.parse_args(arguments)
-    chosen.report_dir.mkdir(parents=True, exist_ok=True)
+    log = chosen.report_dir / "server.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
     # A terminated run must end its server too.
     signal.signal(signal.SIGTERM, _end_like_an_interrupt)
-    environment = {**os.environ, **_keys()}
+    server = EmbeddedServer(
+        subprocess=True, log=log, max_lifetime=2_592_000, allowed_host_prefixes=("/srv/shared",)
+    )
     try:
-        with running_server(environment, chosen.report_dir / "server.log") as addresses:
-            return _run_suite(addresses, environment, ["--report-dir", str(chosen.report_dir), *chosen.suite])
-    except ServerError as error:
+        with server:
+            return _run_suite(server, ["--report-dir", str(chosen.report_dir), *chosen.suite])
+    except RuntimeError as error:
         print(f"conformance: {error}", file=sys.stderr)
         return SUITE_COULD_NOT_RUN
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""`make conformance` with a stand-in server and suite: what it passes on, and that it always cleans up."""
+"""`make conformance` with a stand-in for the suite: what it is told, and that the server always ends."""
 
 from __future__ import annotations
 
@@ -10,70 +10,75 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "conformance.py"
 
-# Says where it listens, as `sandkit-server serve --ready-file` does, then waits to be ended.
-SERVER = """
-import json, os, pathlib, sys, time
-ready = pathlib.Path(sys.argv[sys.argv.index("--ready-file") + 1])
-pathlib.Path("server.pid").write_text(str(os.getpid()))
-seen = {"argv": sys.argv[1:], "key": os.environ["OPEN_SANDBOX_API_KEY"]}
-pathlib.Path("server.json").write_text(json.dumps(seen))
-part = ready.with_suffix(".part")
-addresses = {"baseUrl": "http://api", "probeUrl": "http://probe", "controlUrl": "http://control"}
-part.write_text(json.dumps(addresses))
-part.rename(ready)
-time.sleep(60)
-"""
-
+# Writes down what it was told, and whether that opens the three doors.
 SUITE = """
 import json, os, pathlib, sys
-keys = {name: value for name, value in os.environ.items() if name.endswith("_KEY")}
-pathlib.Path("suite.json").write_text(json.dumps({"argv": sys.argv[1:], "keys": keys}))
-sys.exit(int(os.environ["SUITE_EXIT"]))
+import httpx
+
+def told(option):
+    return sys.argv[sys.argv.index(option) + 1]
+
+def opens(url, header, variable):
+    return httpx.get(url, headers={header: os.environ[variable]}, trust_env=False).status_code
+
+doors = {
+    "api": opens(told("--base-url") + "/sandboxes", "OPEN-SANDBOX-API-KEY", told("--api-key-env")),
+    "probe": opens(told("--probe-url") + "/v1/view", "SANDKIT-PROBE-KEY", "SANDKIT_PROBE_KEY"),
+    "control": opens(told("--control-url") + "/v1/info", "SANDKIT-CONTROL-KEY", "SANDKIT_CONTROL_KEY"),
+}
+keys = [value for name, value in os.environ.items() if name.endswith("_KEY")]
+part = pathlib.Path("suite.part")
+part.write_text(json.dumps({"argv": sys.argv[1:], "doors": doors, "keys": keys, "url": told("--base-url")}))
+part.rename("suite.json")
 """
 
-ENDLESS_SUITE = """
-import pathlib, time
-pathlib.Path("suite.json").write_text("{}")
-time.sleep(60)
+# Ends every start of the server before it begins.
+NO_SERVER = """
+import os, sys
+if "sandkit_server" in sys.orig_argv:
+    sys.stderr.write("port 8080 is taken")
+    sys.stderr.flush()
+    os._exit(1)
 """
 
 
 @dataclass
 class Workbench:
-    """A folder in which `sandkit_server` and `sandkit_conformance` are stand-ins."""
+    """A folder in which `sandkit_conformance` is a stand-in."""
 
     folder: Path
 
-    def install(self, package: str, program: str) -> None:
-        home = self.folder / "modules" / package
-        home.mkdir(parents=True, exist_ok=True)
-        (home / "__init__.py").write_text("")
-        (home / "__main__.py").write_text(program)
+    def install(self, file: str, program: str) -> None:
+        path = self.folder / "modules" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(program)
 
-    def start(self, *arguments: str, suite_exit: int = 0) -> subprocess.Popen[str]:
-        path = str(self.folder / "modules")
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, str(SCRIPT), "--report-dir", "report", *arguments],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": path, "SUITE_EXIT": str(suite_exit)},
+            env={**os.environ, "PYTHONPATH": str(self.folder / "modules")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def read(self, name: str) -> dict[str, object]:
-        content: dict[str, object] = json.loads((self.folder / name).read_text())
+    @property
+    def seen(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.folder / "suite.json").read_text())
         return content
 
-    def server_lives(self) -> bool:
+    def server_answers(self) -> bool:
         try:
-            os.kill(int((self.folder / "server.pid").read_text()), 0)
-        except ProcessLookupError:
+            httpx.get(self.seen["url"], trust_env=False)
+        except httpx.ConnectError:
             return False
         return True
 
@@ -81,61 +86,53 @@ class Workbench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Workbench:
     bench = Workbench(tmp_path)
-    bench.install("sandkit_server", SERVER)
-    bench.install("sandkit_conformance", SUITE)
+    bench.install("sandkit_conformance/__init__.py", "")
+    bench.install("sandkit_conformance/__main__.py", SUITE)
     return bench
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 3])
+@pytest.mark.parametrize("code", [0, 3])
 def test_the_exit_code_is_the_suites_and_the_server_is_ended(bench: Workbench, code: int) -> None:
-    process = bench.start(suite_exit=code)
-    process.communicate(timeout=30)
+    bench.install("sandkit_conformance/__main__.py", f"{SUITE}\nsys.exit({code})")
+    process = bench.start()
+    process.communicate(timeout=60)
 
     assert process.returncode == code
-    assert not bench.server_lives()
+    assert not bench.server_answers()
 
 
-def test_the_suite_is_told_every_address_and_key_but_no_key_on_the_command_line(bench: Workbench) -> None:
-    bench.start("--", "--req", "PAU-*").communicate(timeout=30)
-    suite, server = bench.read("suite.json"), bench.read("server.json")
-    argv, keys = suite["argv"], suite["keys"]
-    assert isinstance(argv, list)
-    assert isinstance(keys, dict)
+def test_the_suite_gets_every_address_and_key_but_no_key_on_the_command_line(bench: Workbench) -> None:
+    bench.start("--", "--req", "PAU-*").communicate(timeout=60)
+    argv, keys = bench.seen["argv"], bench.seen["keys"]
 
-    for option, value in {
-        "--base-url": "http://api",
-        "--probe-url": "http://probe",
-        "--control-url": "http://control",
-        "--report-dir": "report",
-        "--req": "PAU-*",
-    }.items():
-        assert argv[argv.index(option) + 1] == value
-    assert keys[argv[argv.index("--api-key-env") + 1]] == server["key"]
-    assert len({keys["OPEN_SANDBOX_API_KEY"], keys["SANDKIT_PROBE_KEY"], keys["SANDKIT_CONTROL_KEY"]}) == 3
-    assert not set(keys.values()) & {*argv, *server["argv"]}  # type: ignore[misc]
+    assert bench.seen["doors"] == {"api": 200, "probe": 200, "control": 200}
+    assert len(keys) == len(set(keys)) == 3
+    assert not set(keys) & set(argv)
+    assert argv[argv.index("--report-dir") + 1] == "report"
+    assert argv[-2:] == ["--req", "PAU-*"]
+    assert "request" in (bench.folder / "report" / "server.log").read_text()
 
 
 def test_a_server_that_does_not_start_is_shown_with_its_log(bench: Workbench) -> None:
-    bench.install("sandkit_server", "import sys; sys.exit('port 8080 is taken')")
+    bench.install("sitecustomize.py", NO_SERVER)
     process = bench.start()
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 2
-    assert "exit code 1" in errors
     assert "port 8080 is taken" in errors
     assert not (bench.folder / "suite.json").exists()
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_a_terminated_run_ends_its_server(bench: Workbench, signal_number: signal.Signals) -> None:
-    bench.install("sandkit_conformance", ENDLESS_SUITE)
+    bench.install("sandkit_conformance/__main__.py", f"{SUITE}\nimport time\ntime.sleep(60)")
     process = bench.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while not (bench.folder / "suite.json").exists():
         assert time.monotonic() < deadline, "the suite was not started"
         time.sleep(0.02)
     process.send_signal(signal_number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
 
     assert process.returncode == 130
-    assert not bench.server_lives()
+    assert not bench.server_answers()
