@@ -62,6 +62,14 @@ async def test_the_last_failure_is_raised_with_the_number_of_attempts() -> None:
     assert server.finished
 
 
+@pytest.mark.parametrize("failure", [answer(500), answer(504), LOST])
+async def test_a_read_leaves_nothing_in_doubt(failure: httpx.Response | Exception) -> None:
+    client, _, _ = client_for(failure, max_retries=0)
+    with pytest.raises((ServerError, TransportError)) as caught:
+        await client.sandboxes.get("sbx-1")
+    assert not caught.value.maybe_applied
+
+
 @pytest.mark.parametrize("retries", [0, 1, 2])
 async def test_how_often_is_the_clients_or_the_calls_choice(retries: int) -> None:
     client, server, _ = client_for(*[answer(503) for _ in range(5)], max_retries=retries)
