@@ -6,6 +6,8 @@ import time
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from sandkit._core.errors import ConfigurationError
+
 
 class AsyncClock(Protocol):
     """How a client measures and passes time. Replace it to test code that waits."""
@@ -38,14 +40,28 @@ def shielded(seconds: float) -> AbstractContextManager[object]:
     return anyio.move_on_after(seconds, shield=True)
 
 
-def current_home() -> object | None:
-    """The event loop that runs; connections opened on one cannot be used on another.
+class AsyncHome:
+    """Where connections belong: the event loop they were opened on."""
 
-    None on other than asyncio.
-    """
-    import asyncio
+    def __init__(self) -> None:
+        self._loop: object | None = None
 
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+    def enter(self) -> None:
+        """Note the running loop the first time; refuse another one later.
+
+        Raises:
+            ConfigurationError: Another loop runs; its tasks cannot use these connections.
+        """
+        import asyncio
+
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # not asyncio, whose connections know their home themselves
+        if self._loop is None:
+            self._loop = running
+        elif self._loop is not running:
+            raise ConfigurationError(
+                "this client was first used on another event loop, which its connections belong to; "
+                "make one client per event loop, or use the blocking Client"
+            )

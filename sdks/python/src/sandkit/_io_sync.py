@@ -34,6 +34,8 @@ def shielded(seconds: float) -> AbstractContextManager[object]:  # noqa: ARG001 
     return nullcontext()
 
 
-def current_home() -> object | None:
-    """None: threads may share connections."""
-    return None
+class Home:
+    """Where connections belong: nowhere in particular, since threads may share them."""
+
+    def enter(self) -> None:
+        """Nothing to note and nothing to refuse."""

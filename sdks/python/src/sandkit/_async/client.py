@@ -51,8 +51,8 @@ class AsyncClientSettings(TypedDict, total=False):
 class AsyncClient:
     """A connection to a server of the lifecycle API; make one and share it.
 
-    It holds one pool of connections: use it from any number of tasks of one event loop, and close it, or use
-    it as a context manager.
+    It holds one pool of connections: share it between the tasks of an event loop, or between threads
+    where calls block, and close it, or use it as a context manager.
 
     Args:
         api_key: The API key; by default OPEN_SANDBOX_API_KEY, else none is sent.

@@ -17,7 +17,7 @@ from sandkit._core.request import Outgoing, assemble
 from sandkit._core.response import Answer, Parse, Received, decoded, is_success
 from sandkit._core.retry import Again, RetryPolicy, repeatability
 from sandkit._generated.operations import get_version
-from sandkit._io_async import current_home
+from sandkit._io_async import AsyncHome
 
 if TYPE_CHECKING:
     from sandkit._generated.exchange import Request
@@ -47,7 +47,7 @@ class AsyncExchange:
         self._http = http
         self._policy = RetryPolicy()
         self._closed = False
-        self._home: object | None = None
+        self._home = AsyncHome()
         self._honours_keys: bool | None = None
 
     async def call(self, request: Request, parse: Parse[T], options: RequestOptions | None) -> Answer[T]:
@@ -142,14 +142,7 @@ class AsyncExchange:
     def _check_usable(self) -> None:
         if self._closed or self._http.is_closed:
             raise errors.ClientClosedError("the client is closed; make a new one, or close it later")
-        home = current_home()
-        if self._home is None:
-            self._home = home
-        elif self._home is not home:
-            raise errors.ConfigurationError(
-                "this client was first used on another event loop, which its connections belong to; "
-                "make one client per event loop, or use the blocking Client"
-            )
+        self._home.enter()
 
     async def close(self, *, connections: bool) -> None:
         """Refuse further calls, and close the connections if they are ours."""

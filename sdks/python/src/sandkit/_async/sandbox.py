@@ -22,7 +22,7 @@ from sandkit._generated.states import SandboxState
 from sandkit._io_async import shielded
 
 _CLEAN_UP_SECONDS = 30.0
-"""How long leaving a context may take although the task around it has been cancelled."""
+"""How long leaving a context may take when the code around it has been cancelled."""
 
 
 class AsyncSandbox:

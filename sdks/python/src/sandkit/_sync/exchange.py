@@ -18,7 +18,7 @@ from sandkit._core.request import Outgoing, assemble
 from sandkit._core.response import Answer, Parse, Received, decoded, is_success
 from sandkit._core.retry import Again, RetryPolicy, repeatability
 from sandkit._generated.operations import get_version
-from sandkit._io_sync import current_home
+from sandkit._io_sync import Home
 
 if TYPE_CHECKING:
     from sandkit._generated.exchange import Request
@@ -48,7 +48,7 @@ class Exchange:
         self._http = http
         self._policy = RetryPolicy()
         self._closed = False
-        self._home: object | None = None
+        self._home = Home()
         self._honours_keys: bool | None = None
 
     def call(self, request: Request, parse: Parse[T], options: RequestOptions | None) -> Answer[T]:
@@ -141,14 +141,7 @@ class Exchange:
     def _check_usable(self) -> None:
         if self._closed or self._http.is_closed:
             raise errors.ClientClosedError("the client is closed; make a new one, or close it later")
-        home = current_home()
-        if self._home is None:
-            self._home = home
-        elif self._home is not home:
-            raise errors.ConfigurationError(
-                "this client was first used on another event loop, which its connections belong to; "
-                "make one client per event loop, or use the blocking Client"
-            )
+        self._home.enter()
 
     def close(self, *, connections: bool) -> None:
         """Refuse further calls, and close the connections if they are ours."""

@@ -23,7 +23,7 @@ from sandkit._sync.polling import poll
 from sandkit._sync.snapshot import Snapshot
 
 _CLEAN_UP_SECONDS = 30.0
-"""How long leaving a context may take although the task around it has been cancelled."""
+"""How long leaving a context may take when the code around it has been cancelled."""
 
 
 class Sandbox:
