@@ -42,4 +42,6 @@ class AccessLog:
             "status": status,
             "milliseconds": round((time.perf_counter() - started) * 1000, 3),
         }
-        _logger.info("%s", _encode(line).decode("utf-8"))
+        text = _encode(line).decode("utf-8")
+        # Not by _logger.info, which looks up the calling line of the source each time, for nobody.
+        _logger.handle(_logger.makeRecord(_logger.name, logging.INFO, "", 0, text, (), None))

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
-from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from sandkit_server.core.errors import ErrorCode, SandkitError
 from sandkit_server.http.envelope import error_answer
-from sandkit_server.http.request_id import HEADER
+from sandkit_server.http.request_id import HEADER, fresh_id
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -134,7 +133,7 @@ class EnvelopeProtocol(HttpToolsProtocol):
         answer = error_answer(error)
         fields = [
             *self.server_state.default_headers,
-            (HEADER, uuid4().hex.encode("ascii")),
+            (HEADER, fresh_id().encode("ascii")),
             (b"content-type", answer.content_type or b""),
             (b"content-length", b"%d" % len(answer.body)),
             (b"connection", b"close"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Final
-from uuid import uuid4
 
 from sandkit_server.http.exchange import Headers
 
-__all__ = ["HEADER", "request_id"]
+__all__ = ["HEADER", "fresh_id", "request_id"]
 
 HEADER: Final = b"x-request-id"
 
@@ -23,4 +23,9 @@ def request_id(headers: Headers) -> str:
             if _SANE.match(value):
                 return value.decode("ascii")
             break
-    return uuid4().hex
+    return fresh_id()
+
+
+def fresh_id() -> str:
+    """A new id: 32 random hex digits."""
+    return os.urandom(16).hex()

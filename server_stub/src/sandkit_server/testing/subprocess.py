@@ -73,14 +73,21 @@ class ServerProcess:
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter)
                 command, env=self._environment(), stdout=log, stderr=log
             )
-        deadline = time.monotonic() + _START_SECONDS
-        while not ready.exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"the server process did not start; {self._last_words()}")
-            time.sleep(_POLL_SECONDS)
+        try:
+            self._await(ready, self._process)
+        except BaseException:
+            # Also when whoever waits is interrupted: nobody else knows the process.
+            self.stop()
+            raise
         told = json.loads(ready.read_text(encoding="utf-8"))
         return Addresses(told["baseUrl"], told["probeUrl"], told["controlUrl"])
+
+    def _await(self, ready: Path, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not ready.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the server process did not start; {self._last_words()}")
+            time.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
         """Send SIGTERM and wait; kill it when it takes more than its grace and five seconds."""
