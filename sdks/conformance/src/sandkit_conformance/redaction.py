@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -22,6 +23,7 @@ class Redactor:
     _keys: set[str] = field(factory=set)
     _secrets: set[str] = field(factory=set)
     _longest_first: list[str] = field(factory=list)
+    _in_json: list[str] = field(factory=list)
 
     def learn_keys(self, values: Iterable[str | None]) -> None:
         """Remember the keys of the target's ports; ones too short to be secrets are left alone."""
@@ -36,6 +38,15 @@ class Redactor:
     def _sort(self) -> None:
         # The longest first: a secret may contain another.
         self._longest_first = sorted(self._keys | self._secrets, key=len, reverse=True)
+        self._in_json = [json.dumps(secret, ensure_ascii=False)[1:-1] for secret in self._longest_first]
+
+    def clean(self, data: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """The data without known secrets, and its JSON in one line."""
+        line = _to_json(data)
+        if any(secret in line for secret in self._in_json):
+            data = self.value(data)
+            line = _to_json(data)
+        return data, line
 
     def learn_from(self, body: Any, *, inside: bool = False) -> None:
         """Remember the secrets a request body carries, judged by the names of its fields."""
@@ -83,3 +94,7 @@ class Redactor:
             ]
             for name, value in headers
         ]
+
+
+def _to_json(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, default=str)

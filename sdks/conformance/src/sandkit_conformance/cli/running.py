@@ -114,13 +114,13 @@ def _json_listener(check: CheckResult) -> None:
     click.echo(json.dumps({**fields, "verdict": check.verdict, "reasons": check.reasons}, ensure_ascii=False))
 
 
-def _progress(out: Console) -> Listener:
-    """One sign per check as it falls, so that a person sees the run move."""
+def _progress(out: Console) -> Listener | None:
+    """One sign per check as it falls, so that a person sees the run move; a log has no use for them."""
 
     def show(check: CheckResult) -> None:
         out.print(mark(check.verdict), end="", soft_wrap=True)
 
-    return show
+    return show if out.is_terminal else None
 
 
 @click.command()

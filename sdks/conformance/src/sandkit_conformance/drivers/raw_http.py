@@ -14,6 +14,11 @@ from attrs import evolve
 from sandkit_conformance.drivers.port import Call, Exchange, TransportFailure
 
 MAX_BODY: Final = 8 * 1024 * 1024
+_STANDING_HEADERS: Final = (
+    (b"accept", b"application/json"),
+    (b"accept-encoding", b"identity"),
+    (b"user-agent", b"sandkit-conformance"),
+)
 _LIMITS: Final = httpx.Limits(max_connections=128, max_keepalive_connections=32, keepalive_expiry=5)
 
 
@@ -26,20 +31,10 @@ class RawHttpDriver:
 
     name = "http"
 
-    def __init__(self, root: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, root: str) -> None:
         self._root = root.rstrip("/")
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            limits=_LIMITS,
-            timeout=None,  # noqa: S113 - every exchange runs under a deadline of its own, below
-            follow_redirects=False,
-            trust_env=False,
-            headers={
-                "accept": "application/json",
-                "accept-encoding": "identity",
-                "user-agent": "sandkit-conformance",
-            },
-        )
+        # The transport alone: what a client lays over it (redirects, cookies, retries) is not wanted here.
+        self._transport = httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False)
 
     async def perform(self, call: Call) -> Exchange:
         """Send one call; see `Driver.perform`."""
@@ -77,20 +72,13 @@ class RawHttpDriver:
         )
 
     async def _stream(self, call: Call, url: str, received: _Received) -> None:
-        headers = [(name, value.encode("utf-8")) for name, value in call.headers]
-        params = httpx.QueryParams(list(call.query)) if call.query else None
-        request = self._client.build_request(
-            call.method,
-            url,
-            params=params,
-            content=call.content,
-            headers=[(name.encode(), value) for name, value in headers],
-        )
-        received.url = str(request.url)
-        response = await self._client.send(request, stream=True)
+        target = httpx.URL(url, params=httpx.QueryParams(list(call.query))) if call.query else httpx.URL(url)
+        received.url = str(target)
+        request = httpx.Request(call.method, target, headers=_headers(call, target), content=call.content)
+        response = await self._transport.handle_async_request(request)
         try:
             received.status = response.status_code
-            received.headers = [(name, value) for name, value in response.headers.multi_items()]
+            received.headers = response.headers.multi_items()
             async for chunk in response.aiter_raw():
                 received.body += chunk
                 if len(received.body) > MAX_BODY:
@@ -101,7 +89,17 @@ class RawHttpDriver:
 
     async def aclose(self) -> None:
         """Close the connection pool."""
-        await self._client.aclose()
+        await self._transport.aclose()
+
+
+def _headers(call: Call, target: httpx.URL) -> list[tuple[bytes, bytes]]:
+    given = {name.lower() for name, _ in call.headers}
+    standing = [(name, value) for name, value in _STANDING_HEADERS if name.decode() not in given]
+    return [
+        (b"host", target.netloc),
+        *standing,
+        *((name.encode(), value.encode("utf-8")) for name, value in call.headers),
+    ]
 
 
 class _TooLargeError(Exception):

@@ -73,11 +73,7 @@ class View:
         data = data if isinstance(data, dict) else {}
         return cls(
             rows={
-                kind: tuple(
-                    {**copy.deepcopy(dict(defaults)), **row}
-                    for row in data.get(kind) or []
-                    if isinstance(row, dict)
-                )
+                kind: tuple(_filled(row, defaults) for row in data.get(kind) or [] if isinstance(row, dict))
                 for kind, defaults in _FIELDS.items()
             },
             time=data.get("time"),
@@ -109,6 +105,13 @@ class View:
             for kind, key in _CENSUS.items()
         }
         return {kind: rows for kind, rows in found.items() if rows}
+
+
+def _filled(row: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with what its probe has left out."""
+    for name in defaults.keys() - row.keys():
+        row[name] = copy.copy(defaults[name])
+    return row
 
 
 def _mentions(row: Row, key: str, names: frozenset[str]) -> bool:

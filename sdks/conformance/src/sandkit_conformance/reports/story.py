@@ -18,6 +18,7 @@ from sandkit_conformance.trace import TraceEvent
 
 _ROUTINE: Final = frozenset({"poll", "cleanup", "guard"})
 _QUIET: Final = frozenset({"pass", "not-applicable", None})
+_NEVER: Final = object()
 _GREEN_LIMIT: Final = 800
 _RED_LIMIT: Final = 12_000
 
@@ -106,7 +107,7 @@ def _items(events: list[TraceEvent], limit: int, probes: _ProbeMemory) -> Iterab
         elif event.kind == "probe":
             yield probes.item(event)
         else:
-            yield Item(event.kind, _headline(event), parts=(("what", _pretty(event.data, limit)),))
+            yield Item(event.kind, _headline(event), parts=(("what", _compact(event.data, limit)),))
     if polls:
         yield _polls(polls, limit)
 
@@ -129,11 +130,11 @@ def _exchange(event: TraceEvent, limit: int) -> Item:
     asked = "\n".join(f"{name}: {value}" for name, value in data["requestHeaders"]) if shown else ""
     parts = [("request", f"{data['method']} {_path(data['url'])}\n{asked}".rstrip())] if shown else []
     if data["requestBody"]:
-        parts.append(("body sent", _pretty_text(data["requestBody"], limit)))
+        parts.append(("body sent", _cut(data["requestBody"], limit)))
     if shown:
         parts.append(("answer", f"{answer}\n{head}".rstrip()))
     if data["body"]:
-        parts.append(("body received", _pretty_text(data["body"], limit)))
+        parts.append(("body received", _cut(data["body"], limit)))
     return Item(
         kind=data["method"],
         title=printable(f"{_path(data['url'])} → {answer} ({data['took'] * 1000:.0f} ms)"),
@@ -173,19 +174,18 @@ class _ProbeMemory:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, Any] = {}
 
     def item(self, event: TraceEvent) -> Item:
         query, found = event.data["query"], event.data["found"]
         key = json.dumps({name: value for name, value in query.items() if name != "after"}, sort_keys=True)
         shown = found.get("rows") or found.get("env") or found.get("text")
-        text = _pretty(shown, self._limit)
-        before = self._seen.get(key)
-        self._seen[key] = text
-        parts = [("found", text)]
-        if before is not None and before != text:
-            lines = difflib.unified_diff(before.splitlines(), text.splitlines(), lineterm="", n=2)
-            parts.insert(0, ("changed since the last look", "\n".join(list(lines)[2:])))
+        parts = [("found", _compact(shown, self._limit))]
+        before = self._seen.get(key, _NEVER)
+        self._seen[key] = shown
+        if before is not _NEVER and before != shown:
+            lines = difflib.unified_diff(_lines(before), _lines(shown), lineterm="", n=2)
+            parts.insert(0, ("changed since the last look", _cut("\n".join(list(lines)[2:]), self._limit)))
         where = ", ".join(f"{name} {value}" for name, value in query.get("where", {}).items())
         subject = " ".join(str(query[name]) for name in ("probe", "for", "volume", "file") if query.get(name))
         title = f"{subject} {f'where {where} ' if where else ''}→ {_amount(found)}"
@@ -201,15 +201,13 @@ def _amount(found: Mapping[str, Any]) -> str:
     return "nothing" if count == 0 else "1 row" if count == 1 else f"{count} rows"
 
 
-def _pretty(value: Any, limit: int) -> str:
-    return _cut(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True), limit)
+def _compact(value: Any, limit: int) -> str:
+    """JSON in one line; the page lays it out when somebody looks."""
+    return _cut(json.dumps(value, ensure_ascii=False, sort_keys=True), limit)
 
 
-def _pretty_text(text: str, limit: int) -> str:
-    try:
-        return _cut(json.dumps(json.loads(text), indent=1, ensure_ascii=False), limit)
-    except ValueError:
-        return _cut(text, limit)
+def _lines(value: Any) -> list[str]:
+    return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True).splitlines()
 
 
 def _cut(text: str, limit: int) -> str:

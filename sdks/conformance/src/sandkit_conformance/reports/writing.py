@@ -16,7 +16,7 @@ def write_reports(document: Mapping[str, Any], result: RunResult, folder: Path) 
     """Write report.json, report.xml and report.html; the trace and the ledger are there already."""
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
-        "report.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
+        "report.json": json.dumps(document, ensure_ascii=False) + "\n",
         "report.xml": junit_xml(document),
         "report.html": html_report(document, result.events),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
@@ -93,6 +94,7 @@ class _FileReader:
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self._good: set[str] = set()
         found = list(problems(document, scenario_frame(), document.data))
         if not found:
             found = [problem for telling in self._tellings() for problem in self._problems_of(telling)]
@@ -136,11 +138,21 @@ class _FileReader:
             )
             yield Problem(self._document.position(path), f"this step {what}; exactly one is needed")
             return
-        yield from problems(self._document, verb_validator(verb), step, path)
+        yield from self._schema_problems(verb, step, path)
         if verb == "parallel" and isinstance(step["parallel"], list):
             for branch, steps in enumerate(step["parallel"]):
                 if isinstance(steps, list):
                     yield from self._list_problems(steps, (*path, "parallel", branch))
+
+    def _schema_problems(self, verb: str, step: Mapping[str, Any], path: DataPath) -> Iterator[Problem]:
+        text = json.dumps(step)
+        if text in self._good:
+            # Most steps are the same in every case of a scenario, and the schema is what takes the time.
+            return
+        found = list(problems(self._document, verb_validator(verb), step, path))
+        if not found:
+            self._good.add(text)
+        yield from found
 
     def _scenario(self, telling: _Telling) -> Scenario:
         entry = telling.entry

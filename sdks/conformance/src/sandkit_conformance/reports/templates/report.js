@@ -64,6 +64,19 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = "copy"; }, 1200);
 });
 
+function layOut(event) {
+  for (const pre of event.target.querySelectorAll("pre:not([data-laid])")) {
+    pre.dataset.laid = "";
+    if (!/^[{[]/.test(pre.textContent)) continue;
+    try {
+      pre.textContent = JSON.stringify(JSON.parse(pre.textContent), null, 2);
+    } catch { /* shortened, or not JSON after all: shown as it is */ }
+  }
+}
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches("details.item[open]")) layOut(event);
+}, true);
+
 addEventListener("beforeprint", () => {
   for (const element of document.querySelectorAll("details.requirement:not(.v-pass):not(.v-not-applicable)")) element.open = true;
 });
