@@ -204,6 +204,20 @@ async def test_killed_between_delete_and_sweep_of_a_claim_without_owner(world: W
     await world.require_empty()
 
 
+@pytest.mark.parametrize("point", ["claim.list", "workload.list", "claim.delete", "workload.get"])
+@pytest.mark.parametrize("action", ["error", "crash"])
+async def test_a_look_that_fails_is_followed_by_another(world: World, point: str, action: str) -> None:
+    await _kill_at(world, "workload.create", "before", lambda world: world.create(claim("mine")))
+    await world.require_empty()
+    labels = {"opensandbox.io/volume-managed-by": "server", "opensandbox.io/id": "sbx-long-gone"}
+    await world.probe.seed_volume({"name": "left-behind", "labels": labels})
+    await world.fault(point, action, times=2)
+    await world.restart()
+    assert world.census()["volumes"] == ["left-behind"]
+    await world.engine.clock.advance(120)
+    await world.require_empty()
+
+
 @pytest.mark.parametrize("hold", ["snapshot.commit", "snapshot.push", "pod.delete"])
 async def test_a_graceful_restart_in_the_middle_of_a_pause(world: World, hold: str) -> None:
     sandbox_id = await world.running()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -118,12 +119,15 @@ async def test_no_sweep_when_the_workload_cannot_be_deleted(
 
 
 @pytest.mark.parametrize("point", ["claim.list", "claim.delete", "claim.patch"])
-@pytest.mark.parametrize("status", [403, 500])
-async def test_claim_failures_never_fail_the_call(world: World, point: str, status: int) -> None:
-    await world.fault(point, status=status)
+@pytest.mark.parametrize("fault", [{"status": 403}, {"status": 500}, {"action": "crash"}])
+async def test_claim_failures_never_fail_the_call(
+    world: World, point: str, fault: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.fault(point, **fault)
     sandbox_id = await world.running(claim("mine"))
     await world.service.delete_sandbox(sandbox_id)
     await world.gone(sandbox_id)
+    assert "claim" in caplog.text
     await world.control.remove_fault(None)
     await world.engine.clock.advance(120)
     await world.require_empty()

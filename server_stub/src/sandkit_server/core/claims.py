@@ -50,15 +50,15 @@ class ClaimKeeper:
                 await self._store.add_owner(claim.name, claim.uid, owner)
             except Unsupported:
                 return
-            except PortError as error:
-                _log.warning("sandbox %s: claim %s got no owner: %s", sandbox_id, claim.name, error)
+            except Exception as error:  # noqa: BLE001 - best effort, whatever comes
+                _note(f"sandbox {sandbox_id}: claim {claim.name} got no owner", error)
 
     async def sweep(self, sandbox_id: str) -> None:
         """Delete what was made for a sandbox that is gone. Failures are logged and left to the reconciler."""
         try:
             claims = await self._store.list(ownership.management_labels(sandbox_id))
-        except PortError as error:
-            _log.warning("sandbox %s: claims could not be listed for the sweep: %s", sandbox_id, error)
+        except Exception as error:  # noqa: BLE001 - a sweep never fails the call it belongs to (VOL-11)
+            _note(f"sandbox {sandbox_id}: claims could not be listed for the sweep", error)
             return
         for claim in ownership.sweepable(claims, sandbox_id):
             await self.discard(claim)
@@ -71,8 +71,8 @@ class ClaimKeeper:
             await self._store.delete(claim.name, claim.uid)
         except NotFound:
             return
-        except PortError as error:
-            _log.warning("claim %s could not be deleted: %s", claim.name, error)
+        except Exception as error:  # noqa: BLE001 - a sweep never fails the call it belongs to (VOL-11)
+            _note(f"claim {claim.name} could not be deleted", error)
 
     async def managed(self) -> list[Claim]:
         """The managed claims of all sandboxes. Raises PortError."""
@@ -111,6 +111,14 @@ def _follow(decision: Proceed | Refusal, cause: Exception | None) -> None:
         raise _error(decision) from cause
     if decision.warning:
         _log.warning("%s", decision.warning)
+
+
+def _note(what: str, error: Exception) -> None:
+    """An engine's refusal is a line in the log, an unforeseen failure a trace."""
+    if isinstance(error, PortError):
+        _log.warning("%s: %s", what, error)
+    else:
+        _log.error("%s", what, exc_info=error)
 
 
 def _accepted_plan(decision: ClaimPlan | Refusal) -> ClaimPlan:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from sandkit_server.core import ownership
 from sandkit_server.core.claims import ClaimKeeper
@@ -42,20 +43,19 @@ class Reconciler:
             await self.look(clock, policy, starting=False)
 
     async def look(self, clock: Clock, policy: Policy, *, starting: bool) -> None:
-        """One look. An engine that cannot be read is logged and asked again next time."""
-        try:
-            # Claims before workloads: a workload made in between must not look absent.
-            managed = await self._claims.managed()
-            workloads = await self._workloads.list()
-        except PortError as error:
-            _log.warning("reconciliation is put off: %s", error)
-            return
+        """One look. Whatever goes wrong is logged, and tried again at the next one."""
+        await _isolated("reconciliation", self._look(clock, policy, starting=starting))
+
+    async def _look(self, clock: Clock, policy: Policy, *, starting: bool) -> None:
+        # Claims before workloads: a workload made in between must not look absent.
+        managed = await self._claims.managed()
+        workloads = await self._workloads.list()
         living = {workload.sandbox.id for workload in workloads}
         born_before = ownership.oldest_possible_create(clock.now(), policy, starting=starting)
         for claim in ownership.orphaned(managed, living, self._creation.under_way, born_before):
-            await self._reclaim(claim)
+            await _isolated(f"reclaiming claim {claim.name}", self._reclaim(claim))
         for workload in workloads:
-            await self._finish(workload, managed)
+            await _isolated(f"finishing sandbox {workload.sandbox.id}", self._finish(workload, managed))
 
     async def _reclaim(self, claim: Claim) -> None:
         sandbox_id = ownership.manager_of(claim)
@@ -65,8 +65,6 @@ class Reconciler:
         except NotFound:
             _log.info("claim %s: sandbox %s is gone, deleting the claim", claim.name, sandbox_id)
             await self._claims.discard(claim)
-        except PortError as error:
-            _log.warning("claim %s is kept, its sandbox cannot be read: %s", claim.name, error)
 
     async def _finish(self, workload: Workload, managed: Sequence[Claim]) -> None:
         sandbox = workload.sandbox
@@ -82,3 +80,13 @@ class Reconciler:
             await self._claims.sweep(sandbox.id)
         else:
             await self._claims.own(workload, managed)
+
+
+async def _isolated(what: str, step: Coroutine[Any, Any, None]) -> None:
+    """Take a step; when it fails, the others are taken all the same."""
+    try:
+        await step
+    except PortError as error:
+        _log.warning("%s is put off: %s", what, error)
+    except Exception:  # noqa: BLE001 - the looks must go on, whatever one of them met
+        _log.exception("%s failed", what)
