@@ -166,6 +166,41 @@ async def test_a_failed_resume_stays_paused_and_can_be_repeated(
     assert await world.probe.read_file(sandbox_id, "/state") == b"kept"
 
 
+@pytest.mark.parametrize(
+    ("point", "end"),
+    [
+        ("reconcile.start", SandboxState.FAILED),
+        ("reconcile.pause", SandboxState.RUNNING),
+        ("reconcile.resume", SandboxState.PAUSED),
+    ],
+)
+async def test_a_transition_whose_worker_crashes_is_never_lost(
+    world: World, point: str, end: SandboxState, caplog: pytest.LogCaptureFixture
+) -> None:
+    if point == "reconcile.start":
+        await world.fault(point, "crash", times=1)
+        sandbox_id = (await world.create(claim("data"))).id
+    else:
+        make = world.running if point == "reconcile.pause" else world.paused
+        sandbox_id = await make(claim("data"))
+        await world.fault(point, "crash", times=1)
+        begin = world.service.pause if point == "reconcile.pause" else world.service.resume
+        await begin(sandbox_id)
+    sandbox = await world.until(sandbox_id, end)
+    assert sandbox.status.reason == "InternalError"
+    assert "injected crash" not in (sandbox.status.message or "")
+    assert "injected crash" in caplog.text
+    await world.delete(sandbox_id)
+    await world.require_empty()
+
+
+async def test_taking_down_goes_on_after_a_crash(world: World) -> None:
+    sandbox_id = await world.running(claim("data"))
+    await world.fault("reconcile.stop", "crash", times=2)
+    await world.delete(sandbox_id)
+    await world.require_empty()
+
+
 async def test_a_missing_image_keeps_the_snapshot(world: World) -> None:
     sandbox_id = await world.paused()
     await world.settled()

@@ -147,13 +147,14 @@ async def test_a_snapshot_whose_source_goes_away_fails(world: World, end: str) -
 
 async def test_a_deleted_snapshot_is_unknown_and_its_image_gone(world: World) -> None:
     snapshot = await world.snapshot(await world.running())
-    await world.fault("image.delete", times=2)
+    fault = await world.fault("image.delete", times=2, match={"name": world.census()["images"][0]})
     await world.service.delete_snapshot(snapshot.id)
 
     async def images() -> list[str]:
         return world.census()["images"]
 
     await eventually(images, lambda found: found == [])
+    assert world.engine.disturbances.faults[fault].hits == 2
     await world.settled()
     assert (await refused(world.service.get_snapshot(snapshot.id))).status == 404
 
