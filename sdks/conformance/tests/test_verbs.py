@@ -113,6 +113,32 @@ async def test_calls_without_a_key_with_a_wrong_one_and_with_text_for_a_body(
     assert server.world.requests[-1] == "PUT /v1/nope"
 
 
+async def test_content_may_be_any_bytes(play: Play, server: Server) -> None:
+    seen: list[bytes] = []
+
+    def record(handler: Handler) -> bool:
+        seen.append(handler.content)
+        return False
+
+    server.world.misbehave = record
+    played = await play(
+        """
+        steps:
+          - call: {method: PUT, path: /v1/nope}
+            content: "a${bytes('ff 00 fe')}z"
+            expect: {status: 404}
+            check: API-16
+        """
+    )
+    assert (played.verdicts, seen) == (["pass"], [b"a\xff\x00\xfez"])
+
+
+async def test_a_target_without_a_key_has_no_wrong_keys(play: Play) -> None:
+    text = "steps:\n  - {call: getVersion, auth: wrong, expect: {status: 401}, check: API-20}\n"
+    played = await play(text, api_key=None)
+    assert played.verdicts == ["not-applicable"]
+
+
 async def test_a_prefixed_key_and_an_address_of_the_server_itself(play: Play, server: Server) -> None:
     played = await play(
         story(

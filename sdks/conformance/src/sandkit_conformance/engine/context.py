@@ -153,6 +153,8 @@ class ScenarioContext:
             "unique": self.unique,
             "instant": self.instant,
             "repeat": lambda text, count: str(text) * int(count),
+            # Bytes that are no UTF-8 travel through text as lone surrogates, and leave it again in `content`.
+            "bytes": lambda digits: bytes.fromhex(digits).decode("utf-8", "surrogateescape"),
         }
         return Scope({**self.variables, **extra}, functions)
 

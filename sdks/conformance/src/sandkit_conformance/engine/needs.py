@@ -79,6 +79,8 @@ def excluded(scenario: Scenario, run: RunContext) -> Unmet | None:
 def unmet_by_step(step: Step, run: RunContext) -> Unmet | None:
     """The same for a step, with what its verb and its requirement need by themselves."""
     needs = step.needs
+    if step.body.get("auth", "valid") != "valid" and run.target.api_key is None:
+        return Unmet(Verdict.NOT_APPLICABLE, "the target has no API key")
     requirement = run.catalogue.requirements.get(step.check or "")
     implied = Needs(
         capabilities=_capability(requirement),

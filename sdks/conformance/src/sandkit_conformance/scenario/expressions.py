@@ -11,7 +11,7 @@ from attrs import frozen
 from sandkit_conformance.failures import UnresolvedError
 from sandkit_conformance.scenario.paths import NOTHING, PathError, parse_path, select
 
-FUNCTIONS: Final = ("unique", "instant", "repeat")
+FUNCTIONS: Final = ("unique", "instant", "repeat", "bytes")
 _EXPRESSION: Final = re.compile(r"\$\{([^{}]*)\}")
 _CALL: Final = re.compile(r"^([a-z]+)\((.*)\)$", re.DOTALL)
 _ARGUMENT: Final = re.compile(
