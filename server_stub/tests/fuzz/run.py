@@ -55,6 +55,7 @@ def _fuzz(server: EmbeddedServer, options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="sandkit-fuzz-") as scratch:
         environment = {
             **os.environ,
+            "PYTHONPATH": str(HERE),
             "SANDKIT_FUZZ_KEY": server.api_key or "",
             "HYPOTHESIS_STORAGE_DIRECTORY": scratch,
         }
