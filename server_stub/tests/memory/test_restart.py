@@ -204,6 +204,20 @@ async def test_killed_between_delete_and_sweep_of_a_claim_without_owner(world: W
     await world.require_empty()
 
 
+@pytest.mark.parametrize(("point", "when"), _both("workload.delete", "claim.list", "claim.delete"))
+async def test_killed_while_giving_up_what_never_got_ready(world: World, point: str, when: str) -> None:
+    await world.fault("image.pull")
+
+    async def act(world: World) -> object:
+        return await world.create(claim("mine"))
+
+    await _kill_at(world, point, when, act)
+    (sandbox_id,) = world.census()["workloads"]
+    failed = await world.until(sandbox_id, SandboxState.FAILED)
+    assert failed.status.reason == "ImagePullFailed"
+    await world.require_empty(workloads=[sandbox_id])
+
+
 @pytest.mark.parametrize("point", ["claim.list", "workload.list", "claim.delete", "workload.get"])
 @pytest.mark.parametrize("action", ["error", "crash"])
 async def test_a_look_that_fails_is_followed_by_another(world: World, point: str, action: str) -> None:

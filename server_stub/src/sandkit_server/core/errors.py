@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandkit_server._generated.errors import ERRORS, ErrorCode, ErrorDescriptor
+from sandkit_server._generated.errors import ERRORS, ErrorCode
 
 __all__ = ["ErrorCode", "FieldError", "Killed", "SandkitError", "invalid_request"]
 
@@ -51,11 +51,6 @@ class SandkitError(Exception):
         self.message = message
         self.details = tuple(details)
         self.retry_after = retry_after
-
-    @property
-    def descriptor(self) -> ErrorDescriptor:
-        """Status, meaning, retry rule and remedy of the code."""
-        return ERRORS[self.code]
 
     @property
     def status(self) -> int:

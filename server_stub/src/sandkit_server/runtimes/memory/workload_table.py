@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -125,10 +125,6 @@ class WorkloadTable:
         self._waiting.setdefault(sandbox_id, []).append(waiting)
         await waiting
 
-    def tell(self, record: WorkloadRecord, text: str) -> None:
-        """Add a line to the workload's events."""
-        self._tell(record, text)
-
     def _wake(self, sandbox_id: str) -> None:
         for waiting in self._waiting.pop(sandbox_id, ()):
             if not waiting.done():
@@ -182,7 +178,7 @@ def _as_workload(record: WorkloadRecord) -> Workload:
         image_uri=record.image_uri or (image.uri if image is not None else None),
         snapshot_id=request.snapshot_id,
         platform=request.platform,
-        metadata=_frozen(record.metadata),
+        metadata=record.metadata,
         extensions=request.extensions,
     )
     return Workload(
@@ -193,7 +189,3 @@ def _as_workload(record: WorkloadRecord) -> Workload:
         replicas=record.replicas,
         ever_ready=record.ever_ready,
     )
-
-
-def _frozen(metadata: Mapping[str, str]) -> Mapping[str, str]:
-    return dict(metadata)
