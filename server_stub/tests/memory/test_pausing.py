@@ -250,6 +250,49 @@ async def test_freeze_stops_the_processes_in_place(make_world: MakeWorld) -> Non
     assert await world.probe.read_file(sandbox_id, "/state") == b"kept"
 
 
+async def test_a_freeze_or_thaw_that_fails_changes_nothing(make_world: MakeWorld) -> None:
+    world = await make_world(MemorySettings(transition_seconds=0.002, pause_mode=PauseMode.FREEZE))
+    sandbox_id = await world.running()
+    await world.fault("pod.freeze", times=1)
+    await world.service.pause(sandbox_id)
+    status = (await world.until(sandbox_id, SandboxState.RUNNING)).status
+    assert status.reason == "FreezeFailed"
+    assert [row["state"] for row in (await world.probe.view())["processes"]] == ["running"]
+    await world.pause(sandbox_id)
+    await world.fault("pod.thaw", "crash", times=1)
+    await world.service.resume(sandbox_id)
+    status = (await world.until(sandbox_id, SandboxState.PAUSED)).status
+    assert status.reason == "ThawFailed"
+    assert [row["state"] for row in (await world.probe.view())["processes"]] == ["frozen"]
+    await world.resume(sandbox_id)
+
+
+@pytest.mark.parametrize(("what", "point"), [("pause", "pod.freeze"), ("resume", "pod.thaw")])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("end", ["kill", "delete", "loss"])
+async def test_a_freeze_or_thaw_that_is_cut_short(
+    make_world: MakeWorld, what: str, point: str, when: str, end: str
+) -> None:
+    world = await make_world(MemorySettings(transition_seconds=0.002, pause_mode=PauseMode.FREEZE))
+    sandbox_id = await (world.running if what == "pause" else world.paused)(claim("data"))
+    gate = await world.gate(point, when)
+    begin = world.service.pause if what == "pause" else world.service.resume
+    await world.held_by(gate, begin(sandbox_id))
+    if end == "kill":
+        await world.restart()
+        await world.control.remove_gate(gate)
+        done = SandboxState.PAUSED if what == "pause" else SandboxState.RUNNING
+        await world.until(sandbox_id, done)
+        frozen = "frozen" if what == "pause" else "running"
+        assert [row["state"] for row in (await world.probe.view())["processes"]] == [frozen]
+        await world.delete(sandbox_id)
+    elif end == "delete":
+        await world.delete(sandbox_id)
+    else:
+        await world.probe.delete_workload(sandbox_id)
+    await world.require_empty()
+
+
 async def test_a_runtime_that_cannot_pause_says_so_and_changes_nothing(make_world: MakeWorld) -> None:
     world = await make_world(MemorySettings(transition_seconds=0.002, pause_mode=None))
     sandbox_id = await world.running()

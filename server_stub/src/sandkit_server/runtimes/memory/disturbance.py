@@ -44,7 +44,7 @@ RESOURCES = {
 POINTS = (
     *(f"claim.{verb}" for verb in ("get", "list", "create", "patch", "delete")),
     *(f"workload.{verb}" for verb in ("create", "get", "list", "delete", "update", "ready")),
-    *(f"pod.{verb}" for verb in ("create", "delete")),
+    *(f"pod.{verb}" for verb in ("create", "delete", "freeze", "thaw")),
     *(f"snapshot.{verb}" for verb in ("create", "commit", "push", "delete")),
     *(f"image.{verb}" for verb in ("pull", "delete")),
     *(f"job.{verb}" for verb in ("create", "delete")),

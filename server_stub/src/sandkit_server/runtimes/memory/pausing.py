@@ -9,7 +9,7 @@ from sandkit_server.core.model import SandboxState, SnapshotState
 from sandkit_server.runtimes.memory.committer import Committer
 from sandkit_server.runtimes.memory.failure import StepFailed, blamed_on
 from sandkit_server.runtimes.memory.identity import new_uid
-from sandkit_server.runtimes.memory.records import PodRecord, SnapshotRecord, WorkloadRecord
+from sandkit_server.runtimes.memory.records import SnapshotRecord, WorkloadRecord
 from sandkit_server.runtimes.memory.starting import Starter
 from sandkit_server.runtimes.memory.workshop import Workshop
 
@@ -112,7 +112,6 @@ class RootfsPause:
         return None
 
     async def _attempt(self, record: WorkloadRecord) -> SnapshotRecord:
-        self.forget_attempts(record, keep=record.pause_snapshot)
         pod = self._engine.pods.of(record.id)
         if pod is None:
             raise StepFailed("PodLost", "the pod vanished before it could be committed")
@@ -167,12 +166,24 @@ class FreezePause:
         self._engine = shop.engine
 
     async def pause(self, record: WorkloadRecord) -> None:
-        """Freeze all processes."""
-        await self._turn(record, SandboxState.PAUSING, SandboxState.PAUSED, frozen=True)
+        """Freeze all processes, or leave it Running."""
+        await self._shop.pace()
+        try:
+            await self._turn(record, SandboxState.PAUSING, frozen=True)
+        except StepFailed as failure:
+            self._leave(record, SandboxState.PAUSING, SandboxState.RUNNING, failure)
+            return
+        self._leave(record, SandboxState.PAUSING, SandboxState.PAUSED)
 
     async def resume(self, record: WorkloadRecord) -> None:
-        """Let all processes go on."""
-        await self._turn(record, SandboxState.RESUMING, SandboxState.RUNNING, frozen=False)
+        """Let all processes go on, or leave it Paused."""
+        await self._shop.pace()
+        try:
+            await self._turn(record, SandboxState.RESUMING, frozen=False)
+        except StepFailed as failure:
+            self._leave(record, SandboxState.RESUMING, SandboxState.PAUSED, failure)
+            return
+        self._leave(record, SandboxState.RESUMING, SandboxState.RUNNING)
 
     def tidy_up(self, record: WorkloadRecord) -> None:
         """A running sandbox has no frozen processes, whatever was being committed."""
@@ -180,15 +191,28 @@ class FreezePause:
         if pod is not None and record.state is SandboxState.RUNNING:
             self._engine.pods.set_frozen(pod, False)
 
-    async def _turn(
-        self, record: WorkloadRecord, source: SandboxState, target: SandboxState, *, frozen: bool
-    ) -> None:
-        await self._shop.pace()
-        workloads = self._engine.workloads
-        workloads.require(record, source)
-        pod: PodRecord | None = self._engine.pods.of(record.id)
+    async def _turn(self, record: WorkloadRecord, state: SandboxState, *, frozen: bool) -> None:
+        point, reason = ("pod.freeze", "FreezeFailed") if frozen else ("pod.thaw", "ThawFailed")
+        pod = self._engine.pods.of(record.id)
         if pod is None:
-            workloads.transition(record, source, SandboxState.FAILED, "PodLost", "the pod vanished")
-            return
-        self._engine.pods.set_frozen(pod, frozen)
-        workloads.transition(record, source, target)
+            raise StepFailed("PodLost", "the pod vanished")
+        with blamed_on(reason):
+            async with self._shop.at(point, record, pod.name):
+                self._engine.workloads.require(record, state)
+                self._engine.pods.set_frozen(pod, frozen)
+
+    def _leave(
+        self,
+        record: WorkloadRecord,
+        source: SandboxState,
+        target: SandboxState,
+        failure: StepFailed | None = None,
+    ) -> None:
+        lost = failure is not None and self._engine.pods.of(record.id) is None
+        self._engine.workloads.transition(
+            record,
+            source,
+            SandboxState.FAILED if lost else target,
+            failure.reason if failure is not None else None,
+            failure.message if failure is not None else None,
+        )
