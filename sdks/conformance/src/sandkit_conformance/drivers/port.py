@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final, Literal, Protocol
 
 from attrs import field, frozen
@@ -65,7 +66,7 @@ class Exchange:
         """The body as text; bytes that are no UTF-8 are replaced."""
         return self.body.decode("utf-8", "replace")
 
-    @property
+    @cached_property
     def json(self) -> Any:
         """The body as JSON, or `NOTHING` when it is not JSON in UTF-8."""
         try:
@@ -73,7 +74,7 @@ class Exchange:
         except (ValueError, RecursionError):
             return NOTHING
 
-    @property
+    @cached_property
     def header_map(self) -> dict[str, str]:
         """Headers by lower-case name; the last of several wins."""
         return {name.lower(): value for name, value in self.headers}
@@ -88,7 +89,7 @@ class Exchange:
         """A complete answer in 2xx."""
         return self.failure is None and self.status is not None and 200 <= self.status < 300
 
-    @property
+    @cached_property
     def code(self) -> str | None:
         """The envelope's code, when there is an envelope."""
         body = self.json

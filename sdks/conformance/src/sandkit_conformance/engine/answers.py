@@ -108,7 +108,7 @@ class Judge:
             if body is NOTHING:
                 yield f"{status} with a body that is not JSON: {exchange.text[:_SHOWN]!r}"
             else:
-                yield from self.contract.body_errors(operation, status, body)
+                yield from self.contract.body_errors(operation, status, exchange.body, body)
 
 
 def _media_type(exchange: Exchange) -> str:
