@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import errno
 import logging
 import signal
 import sys
@@ -25,9 +24,10 @@ from sandkit_server.settings import (
 )
 
 if TYPE_CHECKING:
+    from sandkit_server.main import Alterations
     from sandkit_server.serving import Addresses
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 _logger: Final = logging.getLogger("sandkit_server")
 
@@ -36,10 +36,11 @@ _USAGE: Final = 2
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 2 wrong usage or an address that cannot be had."""
-    raise SystemExit(_run(sys.argv[1:] if arguments is None else arguments))
+    raise SystemExit(run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], alter: Alterations | None = None) -> int:
+    """Run the command line and return the exit code; ``alter`` is for servers with a known defect."""
     options = vars(_parser().parse_args(arguments))
     if options.pop("command") == "version":
         from sandkit_server.main import version
@@ -54,28 +55,29 @@ def _run(arguments: Sequence[str]) -> int:
         settings = Settings(**{**keys, **given})
     except SettingsError as wrong:
         return _complain(str(wrong))
-    return _serve(settings)
+    return _serve(settings, alter)
 
 
-def _serve(settings: Settings) -> int:
+def _serve(settings: Settings, alter: Alterations | None) -> int:
     logging.basicConfig(
         level=settings.log_level.upper(),
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    try:
-        # Loaded here and not above, so that wrong usage is told at once.
-        from sandkit_server.event_loop import loop_factory
+    # Loaded here and not above, so that wrong usage is told at once.
+    from sandkit_server.event_loop import loop_factory
+    from sandkit_server.serving import ListenError
 
+    try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_until_signal(settings))
-    except OSError as trouble:
-        return _complain(_address_trouble(trouble, settings))
+            runner.run(_until_signal(settings, alter))
+    except ListenError as trouble:
+        return _complain(f"{trouble}.")
     return 0
 
 
-async def _until_signal(settings: Settings) -> None:
+async def _until_signal(settings: Settings, alter: Alterations | None) -> None:
     from sandkit_server.serving import serve
 
     stop = asyncio.Event()
@@ -98,18 +100,7 @@ async def _until_signal(settings: Settings) -> None:
             if url is not None:
                 _logger.info("serving the %s at %s", name, url)
 
-    await serve(settings, stop, report)
-
-
-def _address_trouble(trouble: OSError, settings: Settings) -> str:
-    reason = {
-        errno.EADDRINUSE: "the address is taken; stop the other server or choose another port",
-        errno.EADDRNOTAVAIL: "this machine has no such address",
-        errno.EACCES: "the system does not permit it; choose a port above 1023",
-    }.get(trouble.errno or 0, trouble.strerror or str(trouble))
-    return (
-        f"cannot listen on {settings.host} port {settings.port} (or on a port of probe or control): {reason}."
-    )
+    await serve(settings, stop, report, alter)
 
 
 def _complain(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -17,12 +18,24 @@ from sandkit_server.http.listener import Listener, bind, url_of
 from sandkit_server.main import Alterations, Server, build
 from sandkit_server.settings import Settings
 
-__all__ = ["Addresses", "serve"]
+__all__ = ["Addresses", "ListenError", "serve"]
 
 _logger: Final = logging.getLogger("sandkit_server.serving")
 
 # Probe and control are never offered beyond this machine.
 _LOOPBACK: Final = "127.0.0.1"
+
+
+class ListenError(OSError):
+    """An address cannot be had; the text says which and what to do. Nothing was started."""
+
+    def __init__(self, host: str, port: int, cause: OSError) -> None:
+        reason = {
+            errno.EADDRINUSE: "the address is taken; stop the other server or choose another port",
+            errno.EADDRNOTAVAIL: "this machine has no such address",
+            errno.EACCES: "the system does not permit it; choose a port above 1023",
+        }.get(cause.errno or 0, cause.strerror or str(cause))
+        super().__init__(f"cannot listen on {host} port {port}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +60,16 @@ class _Sockets:
 
     @classmethod
     def bind(cls, settings: Settings, held: ExitStack) -> _Sockets:
-        def on_loopback(port: int | None) -> socket.socket | None:
-            return None if port is None else held.enter_context(bind(_LOOPBACK, port))
+        def taken(host: str, port: int) -> socket.socket:
+            try:
+                return held.enter_context(bind(host, port))
+            except OSError as trouble:
+                raise ListenError(host, port, trouble) from trouble
 
         return cls(
-            api=held.enter_context(bind(settings.host, settings.port)),
-            probe=on_loopback(settings.probe_port),
-            control=on_loopback(settings.control_port),
+            api=taken(settings.host, settings.port),
+            probe=None if settings.probe_port is None else taken(_LOOPBACK, settings.probe_port),
+            control=None if settings.control_port is None else taken(_LOOPBACK, settings.control_port),
         )
 
     def addresses(self) -> Addresses:
@@ -75,7 +91,7 @@ async def serve(
     ``on_ready`` is called once clients can connect.
 
     Raises:
-        OSError: an address is taken, not of this machine, or not permitted; nothing was started.
+        ListenError: an address is taken, not of this machine, or not permitted; nothing was started.
     """
     with ExitStack() as held:
         sockets = _Sockets.bind(settings, held)

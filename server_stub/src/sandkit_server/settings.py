@@ -86,6 +86,8 @@ class Settings:
         self._check_choices()
         self._check_numbers()
         self._check_keys()
+        if self.ready_file is not None and not self.ready_file.parent.is_dir():
+            raise SettingsError(f"--ready-file {self.ready_file}: there is no such folder; make it first.")
         for prefix in self.allowed_host_prefixes:
             path = PurePosixPath(prefix)
             if not path.is_absolute() or ".." in path.parts:

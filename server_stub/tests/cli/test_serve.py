@@ -56,6 +56,7 @@ def test_version_is_the_distributions(start: Start) -> None:
         (("--shutdown-grace", "inf"), "--shutdown-grace"),
         (("--allowed-host-prefix", "relative"), "absolute path"),
         (("--allowed-host-prefix", "/a/../etc"), "absolute path"),
+        (("--ready-file", "no/such/folder/ready.json"), "no such folder"),
         (("--pause-mode", "sleep"), "--pause-mode"),
         (("--runtime", "podman"), "--runtime"),
         (("--without", "volumes"), "--without"),

@@ -106,8 +106,50 @@ async def test_an_open_route_needs_no_key() -> None:
     assert (await _ask(_application(_echo), "GET", "/open", headers={})).status_code == 200
 
 
-async def test_a_server_without_a_key_lets_everybody_in() -> None:
-    assert (await _ask(_application(_echo, key=None), headers={})).status_code == 200
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Host": "localhost:8080"},
+        {"Host": "127.0.0.1"},
+        {"Host": "[::1]:8080"},
+        {"Host": "LOCALHOST"},
+        {"Host": ""},
+        {"Host": "localhost", "Origin": "http://localhost:3000"},
+    ],
+    ids=str,
+)
+async def test_a_server_without_a_key_lets_everybody_of_this_machine_in(headers: dict[str, str]) -> None:
+    answer = await _ask(_application(_echo, key=None), headers={"Host": "localhost", **headers})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "example.test"},
+        {"Host": "localhost.example.test"},
+        {"Host": "192.0.2.7:8080"},
+        {"Host": "["},
+        {"Host": "localhost", "Origin": "https://example.test"},
+        {"Host": "localhost", "Origin": "null"},
+    ],
+    ids=str,
+)
+async def test_a_server_without_a_key_lets_no_page_of_another_site_in(headers: dict[str, str]) -> None:
+    answer = await _ask(_application(_echo, key=None), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "REQUEST::FORBIDDEN")
+
+
+async def test_with_a_key_the_name_of_the_server_does_not_matter() -> None:
+    headers = {API_KEY_HEADER: KEY, "Host": "example.test", "Origin": "https://example.test"}
+    assert (await _ask(_application(_echo), headers=headers)).status_code == 200
+
+
+async def test_no_answer_is_kept_by_a_cache() -> None:
+    for headers in ({API_KEY_HEADER: KEY}, {}):
+        answer = await _ask(_application(_echo), headers=headers)
+        assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_an_empty_key_is_no_key() -> None:
@@ -166,7 +208,7 @@ async def test_a_larger_body_without_a_length_is_refused_on_the_way() -> None:
 async def test_a_body_that_does_not_come_is_not_waited_for_forever() -> None:
     application = Application(
         Router([Route("POST", "/act", _echo)]),
-        KeyCheck(API_KEY_HEADER, None),
+        KeyCheck(API_KEY_HEADER, KEY),
         BodyReader(100, timeout=0.02),
         AccessLog("test"),
     )

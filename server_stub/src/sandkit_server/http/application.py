@@ -30,6 +30,10 @@ Asgi: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 _logger: Final = logging.getLogger("sandkit_server.http")
 
+# A shared cache knows nothing of our key header; it would give one caller's answer to the next (RFC 9111,
+# 3.5).
+_NOT_STORED: Final = (b"cache-control", b"no-store")
+
 _SHUTTING_DOWN: Final = SandkitError(
     ErrorCode.REQUEST_UNAVAILABLE, "The server is shutting down; ask again in a moment.", retry_after=1
 )
@@ -128,7 +132,7 @@ def _raw_path(scope: Scope) -> str:
 
 
 async def _send(answer: Answer, identifier: str, send: Send) -> None:
-    headers = [(HEADER, identifier.encode("ascii")), *answer.headers]
+    headers = [(HEADER, identifier.encode("ascii")), _NOT_STORED, *answer.headers]
     if answer.content_type is not None:
         headers.append((b"content-type", answer.content_type))
     if answer.status != 204:

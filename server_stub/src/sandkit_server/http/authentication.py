@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 from typing import Final
+from urllib.parse import urlsplit
 
 from sandkit_server.core.errors import ErrorCode, SandkitError
 from sandkit_server.core.model import Caller
@@ -14,9 +16,16 @@ __all__ = ["API_KEY_HEADER", "KeyCheck"]
 
 API_KEY_HEADER: Final = "OPEN-SANDBOX-API-KEY"
 
+# What names the site a request is sent to, and the one whose page sends it.
+_SITES: Final = (b"host", b"origin")
+
 
 class KeyCheck:
-    """Admits requests that carry ``key``, once, in ``header``; without a key everybody is admitted.
+    """Admits requests that carry ``key``, once, in ``header``.
+
+    Without a key everybody on this machine is admitted, but no web page: a page of another site can make the
+    browser of this machine's user send requests here (cross-site requests, DNS rebinding). The browser then
+    names that site in Host or Origin, so both have to name this machine where they are there.
 
     Attributes:
         caller: Who an admitted request comes from. Its ``key_id`` is derived from the key one way, so that
@@ -36,9 +45,11 @@ class KeyCheck:
         """Return for a good key.
 
         Raises:
-            SandkitError: REQUEST::UNAUTHORIZED for a missing, empty, repeated or wrong one.
+            SandkitError: REQUEST::UNAUTHORIZED for a missing, empty, repeated or wrong one;
+                REQUEST::FORBIDDEN for another site's page where there is no key.
         """
         if self._key is None:
+            _admit_local(headers)
             return
         presented = [value for name, value in headers if name == self._name]
         if not presented:
@@ -52,3 +63,23 @@ class KeyCheck:
 
     def _refusal(self, trouble: str) -> SandkitError:
         return SandkitError(ErrorCode.REQUEST_UNAUTHORIZED, f"The {self._header} header {trouble}.")
+
+
+def _admit_local(headers: Headers) -> None:
+    for name, value in headers:
+        if name in _SITES and not _is_this_machine(name, value.decode("latin-1")):
+            raise SandkitError(
+                ErrorCode.REQUEST_FORBIDDEN,
+                "A server without an API key answers requests to localhost only, none of other sites' pages. "
+                "Address it as localhost or 127.0.0.1, or give it a key.",
+            )
+
+
+def _is_this_machine(name: bytes, value: str) -> bool:
+    if not value:
+        return True
+    try:
+        host = urlsplit(value if name == b"origin" else f"//{value}").hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

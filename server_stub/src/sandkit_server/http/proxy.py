@@ -24,6 +24,7 @@ _MAX_PORT: Final = 65535
 # What belongs to one connection and is never passed on (RFC 9110, 7.6.1), and what this server sets itself.
 _OWN: Final = frozenset(
     {
+        "cache-control",
         "connection",
         "content-length",
         "content-type",
