@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import time
 
+import anyio
 import pytest
 
 from sandkit_conformance.target import DEFAULT_BUDGETS
@@ -161,6 +162,20 @@ async def test_a_scenario_ends_with_its_budget_and_cleans_up(play: Play, server:
     )
     assert played.verdicts == ["blocked", "blocked"]
     assert "the scenario's budget of 0.3 s was used up" in played.reasons
+    assert server.world.sandboxes == {}
+
+
+async def test_an_interrupted_scenario_takes_back_what_it_made(play: Play, server: Server) -> None:
+    with anyio.move_on_after(0.5) as interruption:
+        await play(
+            """
+            steps:
+              - {call: createSandbox, as: sandbox}
+              - {never: Paused, for: "${sandbox.id}", during: 30, check: PAU-09}
+            """
+        )
+    assert interruption.cancelled_caught
+    assert any(request.startswith("DELETE") for request in server.world.requests)
     assert server.world.sandboxes == {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 
 import click
@@ -14,14 +15,17 @@ from rich.text import Text
 
 from sandkit_conformance.catalogue import Catalogue, Requirement, load_catalogue
 from sandkit_conformance.contract import Contract
+from sandkit_conformance.engine.requests import merge
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.profile import DEFAULT_PROFILE, PROFILES, select_requirements
 from sandkit_conformance.reports.curl import KEY_VARIABLE
 from sandkit_conformance.scenario.loader import load_suite
 from sandkit_conformance.scenario.model import Scenario, Step, Suite
 from sandkit_conformance.scenario.schema import load_schema
+from sandkit_conformance.target import DEFAULT_TEMPLATE
 
 _PLAIN_WIDTH = 160
+_EXPRESSION = re.compile(r"\$\{([^{}]*)\}")
 
 
 def console() -> Console:
@@ -121,9 +125,14 @@ def _told(scenario: Scenario, requirement: str, contract: Contract) -> Iterator[
         yield f"  {step.number:>6}  {step.title}  {sign}".rstrip()
         command = _curl(step, contract)
         if command:
-            yield f"          {command}"
+            yield f"          {_EXPRESSION.sub(_shell_variable, command)}"
         if step.check == requirement:
             yield from (f"          {line}" for line in _expected(step))
+
+
+def _shell_variable(found: re.Match[str]) -> str:
+    """`${sandbox.id}` as `$SANDBOX_ID`, for the reader to set from the answers before."""
+    return "$" + re.sub(r"[^A-Z0-9]+", "_", found[1].upper()).strip("_")
 
 
 def _expected(step: Step) -> Iterator[str]:
@@ -145,6 +154,8 @@ def _curl(step: Step, contract: Contract) -> str | None:
         return None
     key = f' -H "OPEN-SANDBOX-API-KEY: ${KEY_VARIABLE}"' if operation.needs_key else ""
     body = step.body.get("body", step.body.get("with"))
+    if operation.id == "createSandbox" and "body" not in step.body:
+        body = merge(DEFAULT_TEMPLATE, step.body.get("with", {}))
     data = (
         f" -H 'Content-Type: application/json' --data '{json.dumps(body, ensure_ascii=False)}'"
         if body

@@ -72,14 +72,17 @@ class ScenarioRunner:
             self._conclude_all(Verdict.HARNESS_ERROR, str(error))
             return
         budget = self.run.target.seconds(self.scenario.budget)
-        with anyio.move_on_after(budget) as scope:
-            await self._perform_all(self.scenario.steps, context)
-        if scope.cancelled_caught:
-            self._out_of_time(budget)
-        with anyio.CancelScope(shield=True), anyio.move_on_after(_CLEANUP_SECONDS) as cleaning:
-            await self._finish(context)
-        if cleaning.cancelled_caught:
-            self.notes.append(f"cleaning up took more than {_CLEANUP_SECONDS:g} s and was given up")
+        try:
+            with anyio.move_on_after(budget) as scope:
+                await self._perform_all(self.scenario.steps, context)
+            if scope.cancelled_caught:
+                self._out_of_time(budget)
+        finally:
+            # Also when a person interrupts the run: what was made is taken back first.
+            with anyio.move_on_after(_CLEANUP_SECONDS, shield=True) as cleaning:
+                await self._finish(context)
+            if cleaning.cancelled_caught:
+                self.notes.append(f"cleaning up took more than {_CLEANUP_SECONDS:g} s and was given up")
 
     def _out_of_time(self, budget: float) -> None:
         done = {check.step for check in self.checks}
