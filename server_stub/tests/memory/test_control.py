@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from sandkit_server.core.errors import ErrorCode
-from sandkit_server.core.model import SandboxState
+from sandkit_server.core.model import (
+    CreatePool,
+    PoolCapacity,
+    PoolContainer,
+    PoolTemplate,
+    SandboxState,
+)
 from sandkit_server.runtimes.memory import MemorySettings
 
 from .conftest import MakeWorld
@@ -199,6 +205,35 @@ async def test_a_killed_server_reaches_the_engine_no_more(world: World) -> None:
         assert type(raised.value).__name__ == "Killed"
     assert world.engine.journal.last == last
     await world.require_empty()
+
+
+@pytest.mark.parametrize("graceful", [True, False])
+async def test_a_restart_keeps_the_engine_and_replaces_the_server(world: World, graceful: bool) -> None:
+    sandbox_id = await world.running(claim("mine"))
+    before, old = world.census(), world.runtime
+    await world.control.restart({"graceful": graceful})
+    assert world.runtime is not old
+    assert world.census() == before
+    with pytest.raises(BaseException) as raised:
+        await old.ports.claims.list({})
+    assert type(raised.value).__name__ == "Killed"
+    assert (await refused(world.control.restart({"gracefully": True}))).status == 400
+    await world.pause(sandbox_id)
+
+
+async def test_a_pool_of_a_killed_server_is_left_to_the_next(world: World) -> None:
+    capacity = PoolCapacity(buffer_min=1, buffer_max=1, pool_min=0, pool_max=5)
+    template = PoolTemplate(containers=(PoolContainer(image="a"),))
+    await world.service.create_pool(CreatePool(name="warm", template=template, capacity=capacity))
+    await world.settled()
+    await world.runtime.kill()
+    listeners = len(asyncio.all_tasks())
+    for pod in world.engine.pods.warm("warm"):
+        world.engine.pods.adopt(pod, "sbx-x")
+    record = await world.probe.seed_workload({"sandboxId": "sbx-x"})
+    world.engine.workloads.get(record["name"]).pool_ref = "warm"
+    await world.probe.delete_workload("sbx-x")
+    assert len(asyncio.all_tasks()) == listeners
 
 
 async def test_info(world: World) -> None:

@@ -115,7 +115,6 @@ class RootfsPause:
         pod = self._engine.pods.of(record.id)
         if pod is None:
             raise StepFailed("PodLost", "the pod vanished before it could be committed")
-        self._engine.pods.set_frozen(pod, False)
         self._committer.check_registry()
         snapshot = await self._begin(record)
         await self._committer.commit(snapshot, pod)
