@@ -45,8 +45,8 @@ def _same_app(app: Asgi) -> Asgi:
 class Alterations:
     """What a test replaces in an otherwise ordinary server, to see whether somebody notices.
 
-    Each is called once for every composition, so again after a restart, with the part the server would have
-    used, and returns the part to use.
+    Each is called with the part the server would have used and returns the part to use: ``app`` once,
+    ``ports`` and ``service`` for every composition, so again after a restart.
     """
 
     ports: Callable[[Ports], Ports] = _same_ports

@@ -8,6 +8,7 @@ header lines.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -19,11 +20,14 @@ from sandkit_server.http.request_id import HEADER, fresh_id
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-__all__ = ["MAX_HEAD_BYTES", "EnvelopeProtocol"]
+__all__ = ["HEAD_SECONDS", "MAX_HEAD_BYTES", "EnvelopeProtocol"]
 
 # Seconds a client that was answered before its whole body had come may go on sending. Its bytes are dropped
 # meanwhile: cutting the connection at once could destroy the answer on its way (RFC 9112, 9.6).
 _LINGER: Final = 1.0
+
+# Time from the first byte of a request head to its last, and from a new connection to its first request.
+HEAD_SECONDS: Final = 30.0
 
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 
@@ -42,27 +46,42 @@ class _UnknownVersionError(Exception):
 class EnvelopeProtocol(HttpToolsProtocol):
     """uvicorn's connection on httptools; what is not HTTP gets the envelope, and heads have an end."""
 
-    # Bytes of the head that is being read: those reported by the parser, and those it still holds back.
+    # Bytes of the head that is being read: those reported by the parser, and those it may still hold back.
     _reported = 0
     _unreported = 0
-    _in_head = True
+    _head_begun = False
+    _request_begun = False
     _refused = False
-    _lingering: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client is there; it has some time to say what it wants."""
+        super().connection_made(transport)
+        self._set_timer(HEAD_SECONDS, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._clear_timer()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser. A field is reported when it is complete, so an endless one is counted here."""
         if self._refused:
             return
+        within_head = self._head_begun
         super().data_received(data)
-        if not self._in_head or self._refused:
+        if not self._head_begun or self._refused:
             return
-        self._unreported += len(data)
+        if within_head:
+            self._unreported += len(data)
+        elif self._timer is None:
+            self._set_timer(HEAD_SECONDS, self._give_up)
         if self._unreported > MAX_HEAD_BYTES:
             self._refuse(_head_too_large())
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._in_head = True
+        self._head_begun = self._request_begun = True
         self._reported = self._unreported = 0
         super().on_message_begin()
 
@@ -81,26 +100,21 @@ class EnvelopeProtocol(HttpToolsProtocol):
         if self.parser.get_http_version() not in _VERSIONS:
             # The parser takes the version-less request line of HTTP/0.9 and the preface of HTTP/2 as well.
             raise _UnknownVersionError
-        self._in_head = False
+        self._head_begun = False
+        self._clear_timer()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is complete; what follows is the head of the next one."""
+        """The request is complete."""
         super().on_message_complete()
-        self._in_head = True
-        self._unreported = 0
-        self._end_lingering()
+        self._request_begun = False
+        self._clear_timer()
 
     def on_response_complete(self) -> None:
         """The answer is sent, perhaps before the request was complete."""
         super().on_response_complete()
-        if not self._in_head and self.cycle.response_complete:
-            self._lingering = self.loop.call_later(_LINGER, self.transport.close)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
-        self._end_lingering()
-        super().connection_lost(exc)
+        if self._request_begun and self.cycle.response_complete:
+            self._set_timer(_LINGER, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  (uvicorn's one text for all of them)
         """Answer what the parser refused, and close."""
@@ -113,15 +127,30 @@ class EnvelopeProtocol(HttpToolsProtocol):
                 )
             )
 
+    def _set_timer(self, seconds: float, action: Callable[[], None]) -> None:
+        self._clear_timer()
+        self._timer = self.loop.call_later(seconds, action)
+
+    def _clear_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        if self._head_begun:
+            self._refuse(
+                SandkitError(
+                    ErrorCode.REQUEST_TIMEOUT,
+                    f"The request's head did not arrive within {HEAD_SECONDS:g} seconds.",
+                )
+            )
+        else:
+            self.transport.close()
+
     def _count(self, size: int) -> None:
         self._reported += size
         if self._reported > MAX_HEAD_BYTES:
             raise _HeadTooLargeError
-
-    def _end_lingering(self) -> None:
-        if self._lingering is not None:
-            self._lingering.cancel()
-            self._lingering = None
 
     def _refuse(self, error: SandkitError) -> None:
         self._refused = True
@@ -141,7 +170,7 @@ class EnvelopeProtocol(HttpToolsProtocol):
         head = b"".join([b"%s: %s\r\n" % field for field in fields])
         self.transport.write(STATUS_LINE[answer.status] + head + b"\r\n" + answer.body)
         self.transport.write_eof()
-        self._lingering = self.loop.call_later(_LINGER, self.transport.close)
+        self._set_timer(_LINGER, self.transport.close)
 
 
 def _head_too_large() -> SandkitError:

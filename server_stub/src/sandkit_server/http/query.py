@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from sandkit_server.core.errors import FieldError, invalid_request
 
@@ -16,17 +16,19 @@ def decode_query(query: bytes) -> list[tuple[str, str]]:
         SandkitError: REQUEST::INVALID_PARAMETER for text that is not UTF-8, before it could turn into
             another filter than the one that was meant.
     """
-    if not query:
-        return []
-    text = query.decode("latin-1")
-    if text.isascii():
+    pairs: list[tuple[str, str]] = []
+    wrong: list[FieldError] = []
+    for part in query.split(b"&") if query else ():
+        name, _, value = part.partition(b"=")
         try:
-            return parse_qsl(text, keep_blank_values=True, errors="strict")
+            pairs.append((_unquote(name).decode("utf-8"), _unquote(value).decode("utf-8")))
         except UnicodeDecodeError:
-            pass
-    wrong = [
-        FieldError(f"query:{name}", "utf-8", "Percent-encode this parameter as UTF-8.")
-        for name, value in parse_qsl(text, keep_blank_values=True, errors="replace")
-        if (not (name + value).isascii() and "\ufffd" in name + value) or not text.isascii()
-    ]
-    raise invalid_request(wrong or [FieldError("query:", "utf-8", "Percent-encode the query as UTF-8.")])
+            shown = _unquote(name).decode("utf-8", "replace")
+            wrong.append(FieldError(f"query:{shown}", "utf-8", "Percent-encode this parameter as UTF-8."))
+    if wrong:
+        raise invalid_request(wrong)
+    return [pair for pair in pairs if pair != ("", "")]
+
+
+def _unquote(text: bytes) -> bytes:
+    return unquote_to_bytes(text.replace(b"+", b" "))
