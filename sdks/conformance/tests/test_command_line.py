@@ -68,6 +68,7 @@ def test_a_good_server_is_0_and_every_report_is_written(
     folder = tmp_path / "report"
     assert run(server, scenarios, "--gate", "all", "--report-dir", str(folder)) == 0
     assert sorted(path.name for path in folder.iterdir()) == [
+        "badge.svg",
         "ledger.ndjson",
         "report.html",
         "report.json",
@@ -99,6 +100,55 @@ def test_a_broken_server_is_1_and_only_the_broken_promise_is_red(
     areas = json.loads((folder / "report.json").read_text())["areas"]
     verdicts = {one["id"]: one["verdict"] for area in areas for one in area["requirements"]}
     assert verdicts == {"API-01": "pass", "PAU-01": "pass", "PAU-07": "fail"}
+
+
+def test_two_reports_are_compared(
+    server: Server, scenarios: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(server, scenarios, "--report-dir", str(tmp_path / "good"))
+    server.world.misbehave = accept_everything
+    run(
+        server,
+        scenarios,
+        "--report-dir",
+        str(tmp_path / "bad"),
+        req=("--req", "PAU-0[17]", "--req", "RES-01"),
+    )
+    good, bad = (str(tmp_path / name / "report.json") for name in ("good", "bad"))
+    capsys.readouterr()
+    assert run_command_line(["diff", good, bad]) == 1
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+        ["worse", "PAU-07"],
+        ["removed", "API-01"],
+        ["added", "RES-01"],
+    ]
+    assert run_command_line(["diff", good, good]) == 0
+    assert capsys.readouterr().out == "no difference\n"
+    assert run_command_line(["diff", bad, good, "--json"]) == 1
+    changes = {change["requirement"]: change["kind"] for change in json.loads(capsys.readouterr().out)}
+    assert changes == {"PAU-07": "better", "API-01": "added", "RES-01": "removed"}
+
+
+def test_another_promise_under_the_same_id_is_said(
+    server: Server, scenarios: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(server, scenarios, "--report-dir", str(tmp_path))
+    document = json.loads((tmp_path / "report.json").read_text())
+    document["areas"][0]["requirements"][0]["digest"] = "0" * 16
+    (tmp_path / "other.json").write_text(json.dumps(document))
+    capsys.readouterr()
+    assert run_command_line(["diff", str(tmp_path / "report.json"), str(tmp_path / "other.json")]) == 0
+    assert "reworded  API-01" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"format": "other"}'])
+def test_what_is_no_report_cannot_be_compared(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    assert run_command_line(["diff", str(path), str(path)]) == 2
+    assert "report" in capsys.readouterr().err
 
 
 def test_what_is_only_proposed_does_not_gate_by_default(

@@ -24,6 +24,7 @@ from sandkit_conformance.engine.result import (
     StepResult,
 )
 from sandkit_conformance.failures import Position
+from sandkit_conformance.reports.badge import badge_svg
 from sandkit_conformance.reports.console import print_report
 from sandkit_conformance.reports.curl import curl_command
 from sandkit_conformance.reports.document import report_document
@@ -195,6 +196,10 @@ def test_the_junit_report() -> None:
 
 def test_the_html_report() -> None:
     same_as_golden("report.html", html_report(report_document(made_up()), EVENTS))
+
+
+def test_the_badge() -> None:
+    same_as_golden("badge.svg", badge_svg(report_document(made_up())))
 
 
 class Page(HTMLParser):

@@ -1,4 +1,4 @@
-"""The command line: run, list, explain, schema, sweep, doctor."""
+"""The command line: run, list, explain, schema, diff, sweep, doctor."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import click
 
 from sandkit_conformance.cli.browsing import explain, list_, schema
+from sandkit_conformance.cli.comparing import diff
 from sandkit_conformance.cli.running import doctor, run, sweep
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.verdict import ExitCode
@@ -24,7 +25,7 @@ def commands() -> None:
     """
 
 
-for _command in (run, list_, explain, schema, sweep, doctor):
+for _command in (run, list_, explain, schema, diff, sweep, doctor):
     commands.add_command(_command)
 
 

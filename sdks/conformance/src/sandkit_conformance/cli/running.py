@@ -73,7 +73,7 @@ def _load(target_file: Path | None, options: dict[str, Any]) -> Target:
 )
 @click.option("--baseline", "baseline_file", type=_FILE, help="Known failures; stale lines are red (exit 4).")
 @click.option(
-    "--report-dir", type=_FOLDER, help="Folder for report.html, report.json, report.xml, trace and ledger."
+    "--report-dir", type=_FOLDER, help="Folder for report.{html,json,xml}, badge.svg, trace and ledger."
 )
 @click.option(
     "--scenarios", "scenario_dir", type=_FOLDER, help="Play these scenario files instead of the suite's own."

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from sandkit_conformance.engine.result import RunResult
+from sandkit_conformance.reports.badge import badge_svg
 from sandkit_conformance.reports.html import html_report
 from sandkit_conformance.reports.junit import junit_xml
 
 
 def write_reports(document: Mapping[str, Any], result: RunResult, folder: Path) -> list[Path]:
-    """Write report.json, report.xml and report.html; the trace and the ledger are there already."""
+    """Write report.json, report.xml, report.html and badge.svg; trace and ledger are there already."""
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
         "report.json": json.dumps(document, ensure_ascii=False) + "\n",
         "report.xml": junit_xml(document),
         "report.html": html_report(document, result.events),
+        "badge.svg": badge_svg(document),
     }
     for name, text in contents.items():
         (folder / name).write_text(text, "utf-8", errors="backslashreplace")
