@@ -190,7 +190,7 @@ async def test_finally_runs_and_says_what_went_wrong(play: Play) -> None:
         """
     )
     assert played.verdicts == ["fail"]
-    assert "finally, step 2: status: expected any 2xx, observed 404" in played.result.notes[0]
+    assert "step finally.2: status: expected any 2xx, observed 404" in played.result.notes[0]
 
 
 async def test_what_cannot_be_deleted_is_said_and_stays_in_the_ledger(play: Play, server: Server) -> None:

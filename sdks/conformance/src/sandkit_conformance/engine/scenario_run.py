@@ -99,7 +99,7 @@ class ScenarioRunner:
             outcome = await self._guarded(step, context)
             self._remember(step, outcome, 0.0, 0.0)
             if outcome.verdict is not Verdict.PASS:
-                self.notes.append(f"finally, step {step.number}: {'; '.join(outcome.reasons)}")
+                self.notes.append(f"step {step.number}: {'; '.join(outcome.reasons)}")
         self.notes += await take_back(context)
 
     async def _perform_all(self, steps: tuple[Step, ...], context: ScenarioContext) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sandkit_conformance.engine.result import Environment, RunResult, ScenarioResult, StepResult
 from sandkit_conformance.reports.curl import curl_command
 from sandkit_conformance.trace import TraceEvent
-from sandkit_conformance.verdict import CheckResult, RequirementResult, Verdict, gates
+from sandkit_conformance.verdict import EXECUTED, CheckResult, RequirementResult, Verdict, gates
 
 FORMAT: Final = "sandkit-conformance-report/1"
 _OUTCOMES: Final = {
@@ -20,6 +20,7 @@ _OUTCOMES: Final = {
     4: "stale baseline",
 }
 _REPRODUCED: Final = frozenset({"call", "race"})
+_ASIDE: Final = frozenset({"evidence", "cleanup"})
 
 
 def report_document(result: RunResult) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def report_document(result: RunResult) -> dict[str, Any]:
             "specDigest": result.environment.spec_digest,
         },
         "run": _run(result),
-        "summary": _summary(result),
+        "summary": _summary(result, exchanges),
         "leaks": {
             "verdict": result.leaks.verdict,
             "leaked": list(result.leaks.leaked),
@@ -81,14 +82,26 @@ def _counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
     return {str(verdict): counter[verdict] for verdict in Verdict if counter[verdict]}
 
 
-def _summary(result: RunResult) -> dict[str, Any]:
+def _summary(result: RunResult, exchanges: dict[tuple[str, str], list[TraceEvent]]) -> dict[str, Any]:
     gate = result.environment.gate
     gating = [one for one in result.requirements if gates(one.requirement, gate)]
     return {
         "requirements": _counts(one.verdict for one in result.requirements),
         "gating": _counts(one.verdict for one in gating),
         "checks": _counts(check.verdict for one in result.requirements for check in one.checks),
+        "ways": _ways(result, exchanges),
     }
+
+
+def _ways(result: RunResult, exchanges: dict[tuple[str, str], list[TraceEvent]]) -> dict[str, int]:
+    """Checks by the way their own calls took; a check without calls of its own looked in another way."""
+    checks = [check for one in result.requirements for check in one.checks if check.verdict in EXECUTED]
+    ways = (_via(exchanges.get((check.scenario, check.step), [])) for check in checks)
+    return dict(Counter(" and ".join(way) or "no call" for way in ways))
+
+
+def _via(events: list[TraceEvent]) -> list[str]:
+    return sorted({event.data["via"] for event in events if event.data["purpose"] not in _ASIDE})
 
 
 def _areas(result: RunResult, exchanges: dict[tuple[str, str], list[TraceEvent]]) -> list[dict[str, Any]]:
@@ -136,6 +149,10 @@ def _check(check: CheckResult, events: list[TraceEvent]) -> dict[str, Any]:
         "verdict": check.verdict,
         "reasons": list(check.reasons),
         "seconds": round(check.seconds, 3),
+        "via": _via(events),
+        "rawBecause": list(
+            dict.fromkeys(event.data["rawBecause"] for event in events if "rawBecause" in event.data)
+        ),
         "reproduce": list(dict.fromkeys(curl_command(event.data) for event in calls)) if shown else [],
     }
 
@@ -168,7 +185,7 @@ def _scenario(one: ScenarioResult, states: list[TraceEvent]) -> dict[str, Any]:
         "seconds": round(one.seconds, 4),
         "leftOut": one.left_out,
         "notes": list(one.notes),
-        "steps": [_step(step) for step in one.steps],
+        "steps": [_step(step) for step in sorted(one.steps, key=_reading_order)],
         "transitions": [
             {
                 "resource": event.data["resource"],
@@ -180,6 +197,12 @@ def _scenario(one: ScenarioResult, states: list[TraceEvent]) -> dict[str, Any]:
             for event in states
         ],
     }
+
+
+def _reading_order(step: StepResult) -> tuple[tuple[int, int], ...]:
+    """Steps of parallel branches finish in any order; a reader wants them as they are written."""
+    parts = step.number.split(".")
+    return tuple((0, int(part)) if part.isdigit() else (1, 0) for part in parts)
 
 
 def _step(step: StepResult) -> dict[str, Any]:

@@ -162,7 +162,7 @@ class _FileReader:
             area=self._area,
             position=self._document.position(telling.path),
             steps=self._steps(entry["steps"], (*telling.path, "steps")),
-            finally_=self._steps(entry.get("finally", []), (*telling.path, "finally")),
+            finally_=self._steps(entry.get("finally", []), (*telling.path, "finally"), "finally."),
             about=entry.get("about", ""),
             needs=_needs(entry.get("needs")),
             unless=_needs(entry.get("unless")),

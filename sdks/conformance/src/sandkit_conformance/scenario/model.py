@@ -27,7 +27,7 @@ class Needs:
 
 @frozen
 class Step:
-    """One step: a verb with what stands beside it. `number` is `3`, or `3.2.1` inside a parallel step."""
+    """One step: a verb with what stands beside it. `number` is `3`, `3.2.1` inside a parallel step, `finally.1`."""
 
     verb: str
     body: Mapping[str, Any]
