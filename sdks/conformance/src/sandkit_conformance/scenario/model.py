@@ -27,7 +27,7 @@ class Needs:
 
 @frozen
 class Step:
-    """One step: a verb with what stands beside it. `number` is `3`, in a parallel step `3.2.1`, or `finally.1`."""
+    """One step. `number` is `3`, or `3.2.1` inside a parallel step, or `finally.1`."""
 
     verb: str
     body: Mapping[str, Any]
