@@ -119,6 +119,21 @@ async def test_killed_while_pausing(world: World, point: str, when: str) -> None
     await world.require_empty()
 
 
+async def test_a_source_stopped_by_a_killed_committer_goes_on(world: World) -> None:
+    sandbox_id = await world.running()
+    gate = await world.gate("snapshot.commit")
+    await world.held_by(gate, world.service.pause(sandbox_id))
+    await world.runtime.kill()
+    assert [row["state"] for row in (await world.probe.view())["processes"]] == ["frozen"]
+    await world.fault("snapshot.create", times=1)
+    await world.restart()
+    await world.until(sandbox_id, SandboxState.RUNNING)
+    assert [row["state"] for row in (await world.probe.view())["processes"]] == ["running"]
+    await world.control.remove_gate(gate)
+    await world.settled()
+    assert (world.census()["snapshots"], world.census()["jobs"]) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("point", "when"),
     _both("reconcile.resume", "image.pull", "pod.create", "workload.ready", "snapshot.delete"),

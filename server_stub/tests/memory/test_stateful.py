@@ -161,6 +161,10 @@ class Lives(RuleBasedStateMachine):
             assert volume is None or (volume["labels"], volume["owners"]) == ({}, [])
 
     @invariant()
+    def the_journal_tells_what_is(self) -> None:
+        assert self.world.told() == self.world.census()
+
+    @invariant()
     def no_living_sandbox_loses_its_claim(self) -> None:
         engine = self.world.engine
         for record in engine.workloads:

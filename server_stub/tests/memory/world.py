@@ -187,6 +187,24 @@ class World:
             "jobs": sorted(job.name for job in engine.jobs),
         }
 
+    def told(self) -> dict[str, list[str]]:
+        """The same names, as the journal tells them."""
+        kinds = {
+            "workload": "workloads", "volume": "volumes", "pod": "pods",
+            "snapshot": "snapshots", "image": "images", "job": "jobs",
+        }  # fmt: skip
+        there: dict[str, set[str]] = {plural: set() for plural in kinds.values()}
+        for entry in self.engine.journal.after(0):
+            if entry.kind not in kinds:
+                continue
+            names = there[kinds[entry.kind]]
+            assert (entry.name in names) == (entry.action != "created"), entry
+            if entry.action == "deleted":
+                names.remove(entry.name)
+            else:
+                names.add(entry.name)
+        return {plural: sorted(names) for plural, names in there.items()}
+
     async def require_empty(self, **kept: list[str]) -> None:
         """Wait until nothing exists but what is named."""
         expected = {kind: kept.get(kind, []) for kind in self.census()}
