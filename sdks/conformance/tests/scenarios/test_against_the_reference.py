@@ -26,13 +26,22 @@ OF_SNAPSHOTS: Final = frozenset(
     {"PAU-14", "RES-10", "RES-11", "RES-13"}
     | {f"FLT-{number}" for number in ("02", "04", "05", "06", "07", "08", "11", "13")}
 )
+# Promises of targets that lack something: the ability to pause, a registry.
+OF_WHAT_IS_MISSING: Final = frozenset({"PAU-10", "FLT-01"})
 
 
-def replay(pause_mode: str, capabilities: frozenset[str]) -> RunResult:
-    """Everything of these areas once, against a new server that pauses this way."""
+def replay(
+    pause_mode: str,
+    capabilities: frozenset[str],
+    *,
+    without: tuple[str, ...] = (),
+    patterns: tuple[str, ...] = PATTERNS,
+) -> RunResult:
+    """These promises once, against a new server that pauses this way and lacks what it is to be `without`."""
     catalogue = load_catalogue()
-    options = RunOptions(profile=PROFILES["full"], patterns=PATTERNS, gate="all", seed=1)
-    with EmbeddedServer(pause_mode=pause_mode) as server:
+    options = RunOptions(profile=PROFILES["full"], patterns=patterns, gate="all", seed=1)
+    lacking = dict.fromkeys(without, "none")
+    with EmbeddedServer(pause_mode=pause_mode, without=without) as server:
         assert server.probe_url
         assert server.control_url
         target = Target(
@@ -42,7 +51,7 @@ def replay(pause_mode: str, capabilities: frozenset[str]) -> RunResult:
             probe=PortAddress(server.probe_url, server.probe_key),
             control=PortAddress(server.control_url, server.control_key),
             capabilities=capabilities,
-            choices={**DEFAULT_CHOICES, "pauseMode": pause_mode},
+            choices={**DEFAULT_CHOICES, "endpoints": "proxied", "pauseMode": pause_mode, **lacking},
         )
         return anyio.run(Run(target, catalogue, load_suite(catalogue), options).execute)
 
@@ -55,12 +64,12 @@ def verdicts(result: RunResult, verdict: Verdict) -> set[str]:
 @pytest.mark.parametrize(
     ("pause_mode", "capabilities", "not_applicable"),
     [
-        ("rootfs", ALL, {"PAU-10"}),
-        ("freeze", ALL - {"pause.rootfs"}, {"PAU-10"} | OF_SNAPSHOTS),
+        ("rootfs", ALL, OF_WHAT_IS_MISSING),
+        ("freeze", ALL - {"pause.rootfs"}, OF_WHAT_IS_MISSING | OF_SNAPSHOTS),
     ],
 )
 def test_a_server_that_pauses_keeps_every_promise(
-    pause_mode: str, capabilities: frozenset[str], not_applicable: set[str]
+    pause_mode: str, capabilities: frozenset[str], not_applicable: frozenset[str]
 ) -> None:
     result = replay(pause_mode, capabilities)
     wrong = {one.requirement.id: one.reason for one in result.requirements if one.reason}
@@ -77,3 +86,9 @@ def test_a_server_that_cannot_pause_is_held_to_its_refusal_and_to_nothing_else_a
     assert "PAU-10" in passed
     assert {name for name in passed if name.startswith(("PAU", "RES", "FLT"))} == {"PAU-10"}
     assert {"TTL-03", "TTL-04", "DEL-03", "VOL-02"} <= passed
+
+
+def test_a_server_without_a_registry_lets_no_sandbox_suffer_from_it() -> None:
+    result = replay("rootfs", ALL, without=("registry",), patterns=("FLT-01",))
+    assert result.exit_code == ExitCode.GOOD
+    assert verdicts(result, Verdict.PASS) == {"FLT-01"}
