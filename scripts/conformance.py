@@ -36,7 +36,7 @@ def _run_suite(server: EmbeddedServer, options: list[str]) -> int:
         *("--base-url", server.base_url, "--api-key-env", "OPEN_SANDBOX_API_KEY"),
         *map(str, witnesses),
         # Every level counts: the reference server keeps the proposed promises and the declared gaps too.
-        *("--profile", "lifecycle", "--gate", "all", *options),
+        *("--profile", "full", "--gate", "all", *options),
     )
     environment = {**os.environ, **{name: str(key) for name, key in keys.items()}}
     return subprocess.run(command, env=environment, check=False).returncode
