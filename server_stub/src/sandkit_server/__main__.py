@@ -67,8 +67,10 @@ def _serve(settings: Settings, alter: Alterations | None) -> int:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     # Loaded here and not above, so that wrong usage is told at once.
     from sandkit_server.event_loop import loop_factory
+    from sandkit_server.http.access_log import show_access_log
     from sandkit_server.serving import ListenError
 
+    show_access_log(settings.access_log)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_until_signal(settings, alter))
@@ -151,7 +153,8 @@ def _add_api_options(serve: argparse.ArgumentParser) -> None:
         help="time for requests under way when stopping (10)",
     )
     _add(group, "--ready-file", type=Path, metavar="PATH", help="gets the addresses as JSON once ready")
-    _add(group, "--log-level", choices=LOG_LEVELS, help="least severity to log (info: also each request)")
+    _add(group, "--log-level", choices=LOG_LEVELS, help="least severity to log (info)")
+    _add(group, "--access-log", action="store_true", help="log a line of JSON for each request")
 
 
 def _add_runtime_options(serve: argparse.ArgumentParser) -> None:

@@ -228,7 +228,7 @@ def _swallow(told: dict[str, Any]) -> None:
 
 
 def test_the_log_tells_requests_and_no_secret(start: Start, ready: Ready) -> None:
-    process = start(*QUICK, "--log-level", "info", OPEN_SANDBOX_API_KEY="the-api-key")
+    process = start(*QUICK, "--access-log", OPEN_SANDBOX_API_KEY="the-api-key")
     url = ready(process)["baseUrl"]
     body = {
         "image": {"uri": "a", "auth": {"username": "u", "password": "registry-secret"}},
@@ -242,14 +242,20 @@ def test_the_log_tells_requests_and_no_secret(start: Start, ready: Ready) -> Non
     httpx.get(f"{url}/sandboxes", headers={"OPEN-SANDBOX-API-KEY": "wrong-secret"})
     process.terminate()
     _, _, err = _finish(process)
-    lines = [
-        line.partition("sandkit_server.access: ")[2] for line in err.splitlines() if "server.access" in line
-    ]
-    told = [json.loads(line) for line in lines]
+    told = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
     assert [(line["method"], line["status"]) for line in told] == [("POST", 202), ("POST", 400), ("GET", 401)]
     assert told[0]["requestId"] == "find-me"
     assert "secret" not in err
     assert "the-api-key" not in err
+
+
+def test_requests_are_logged_only_when_asked_for(start: Start, ready: Ready) -> None:
+    process = start(*QUICK)
+    httpx.get(f"{ready(process)['baseUrl']}/health", headers={"X-Request-ID": "find-me"}).raise_for_status()
+    process.terminate()
+    _, _, err = _finish(process)
+    assert "serving http://127.0.0.1:" in err
+    assert "find-me" not in err
 
 
 def test_the_ready_file_is_whole_when_it_appears(start: Start, ready: Ready, tmp_path: Path) -> None:

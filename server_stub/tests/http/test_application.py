@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -338,6 +339,7 @@ async def test_the_access_log_tells_what_happened_and_no_secret(caplog: pytest.L
     (record,) = [record for record in caplog.records if record.name == "sandkit_server.access"]
     line = json.loads(record.getMessage())
     milliseconds = line.pop("milliseconds")
+    assert datetime.fromisoformat(line.pop("time")).tzinfo is not None
     assert line == {
         "event": "request", "listener": "test", "requestId": "id-1", "method": "POST", "path": "/act",
         "status": 200,

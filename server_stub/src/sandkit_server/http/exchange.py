@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 __all__ = ["JSON", "TEXT", "Answer", "Handler", "Headers", "Request"]
 
@@ -47,8 +47,7 @@ class Request:
         return [value for key, value in self.headers if key == name]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What goes back.
 
     ``headers`` hold names in lower case and never content-type, content-length or x-request-id.

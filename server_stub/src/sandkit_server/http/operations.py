@@ -6,8 +6,7 @@ Decode, call the service, encode, and turn every refusal into field errors.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -30,8 +29,7 @@ __all__ = ["BASES", "Context", "operation_routes"]
 BASES: Final = ("/v1", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a handler may know about the exchange beside its parameters."""
 
     caller: Caller

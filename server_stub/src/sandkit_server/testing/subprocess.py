@@ -113,6 +113,9 @@ class ServerProcess:
             if setting.name in {*_VARIABLES, "ready_file", "body_timeout"} or value is None:
                 continue
             option = "--" + _REPEATED.get(setting.name, setting.name).replace("_", "-")
+            if isinstance(value, bool):
+                options += [option] if value else []
+                continue
             for each in value if isinstance(value, tuple) else (value,):
                 options += [option, str(each)]
         return options
