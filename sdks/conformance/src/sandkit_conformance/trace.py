@@ -76,6 +76,8 @@ class Trace:
             headers=self.redactor.headers(exchange.headers),
             body=_shorten(exchange.body),
             failure=exchange.failure.message if exchange.failure else None,
+            via=exchange.via,
+            **({"rawBecause": exchange.raw_because} if exchange.raw_because else {}),
         )
 
     def of_scenario(self, name: str) -> list[TraceEvent]:

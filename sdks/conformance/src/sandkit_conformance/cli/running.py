@@ -18,7 +18,9 @@ from sandkit_conformance.baseline import Baseline, load_baseline
 from sandkit_conformance.catalogue import load_catalogue
 from sandkit_conformance.cli.browsing import console
 from sandkit_conformance.diagnosis import diagnose
+from sandkit_conformance.drivers.choosing import RAW
 from sandkit_conformance.engine.run import DEFAULT_CONCURRENCY, Listener, Run, RunOptions
+from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.profile import DEFAULT_PROFILE, PROFILES
 from sandkit_conformance.reports.console import mark, print_report
 from sandkit_conformance.reports.document import report_document
@@ -80,6 +82,13 @@ def _load(target_file: Path | None, options: dict[str, Any]) -> Target:
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat the order and the races of an earlier run.")
 @click.option("--concurrency", type=click.IntRange(1, 64), default=DEFAULT_CONCURRENCY, show_default=True)
+@click.option(
+    "--driver",
+    metavar="DRIVER",
+    default=RAW,
+    show_default=True,
+    help="raw, python, python-async, or the command of another driver; see docs/conformance/drivers.md.",
+)
 @click.option("--json-events", is_flag=True, help="Print every verdict as a line of JSON when it falls.")
 def run(target_file: Path | None, **options: Any) -> int:
     """Play the scenarios against a server and report a verdict for every requirement."""
@@ -95,8 +104,10 @@ def run(target_file: Path | None, **options: Any) -> int:
         concurrency=options["concurrency"],
         report_dir=options["report_dir"],
         baseline=baseline,
+        driver=options["driver"],
         command=shlex.join(["sandkit-conformance", *sys.argv[1:]]),
     )
+    _make_folder(options["report_dir"])
     out = console()
     listener = _json_listener if options["json_events"] else _progress(out)
     result = anyio.run(Run(target, catalogue, suite, run_options, listener).execute)
@@ -107,6 +118,16 @@ def run(target_file: Path | None, **options: Any) -> int:
         for path in write_reports(document, result, options["report_dir"]):
             click.echo(path, err=options["json_events"])
     return int(result.exit_code)
+
+
+def _make_folder(folder: Path | None) -> None:
+    """Find out before the run, not after it, that nothing can be written there."""
+    try:
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "report.json").touch()
+    except OSError as error:
+        raise SuiteError(f"cannot write into --report-dir {folder}: {error.strerror}") from error
 
 
 def _json_listener(check: CheckResult) -> None:

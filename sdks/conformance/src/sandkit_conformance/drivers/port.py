@@ -14,7 +14,8 @@ from sandkit_conformance.scenario.paths import NOTHING
 API_KEY_HEADER: Final = "OPEN-SANDBOX-API-KEY"
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 
-FailureKind = Literal["unreachable", "timeout", "truncated", "too-large", "protocol"]
+FailureKind = Literal["unreachable", "timeout", "truncated", "too-large", "protocol", "decode"]
+RAW_HTTP: Final = "http"
 
 
 @frozen
@@ -44,7 +45,10 @@ class TransportFailure:
 
 @frozen
 class Exchange:
-    """A call and what came back. Times are monotonic seconds; `at` is the wall clock (RFC 3339)."""
+    """A call and what came back. Times are monotonic seconds; `at` is the wall clock (RFC 3339).
+
+    `via` is the driver that made it; `raw_because` says why a call took raw HTTP although there is a driver.
+    """
 
     call: Call
     url: str
@@ -55,6 +59,8 @@ class Exchange:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     failure: TransportFailure | None = None
+    via: str = RAW_HTTP
+    raw_because: str = ""
 
     @property
     def seconds(self) -> float:

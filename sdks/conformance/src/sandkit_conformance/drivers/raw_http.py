@@ -11,7 +11,7 @@ import anyio
 import httpx
 from attrs import evolve
 
-from sandkit_conformance.drivers.port import Call, Exchange, TransportFailure
+from sandkit_conformance.drivers.port import RAW_HTTP, Call, Exchange, TransportFailure
 
 MAX_BODY: Final = 8 * 1024 * 1024
 _STANDING_HEADERS: Final = (
@@ -29,7 +29,7 @@ class RawHttpDriver:
     body ends at 8 MiB, and the call's time-out bounds the whole exchange however slowly the server drips.
     """
 
-    name = "http"
+    name = RAW_HTTP
 
     def __init__(self, root: str) -> None:
         self._root = root.rstrip("/")

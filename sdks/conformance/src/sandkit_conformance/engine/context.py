@@ -98,7 +98,10 @@ class Health:
 
 @define
 class RunContext:
-    """Everything the scenarios of one run share."""
+    """Everything the scenarios of one run share.
+
+    `raw` is raw HTTP where `driver` is something else: what is tested must not touch evidence and clean-up.
+    """
 
     run_id: str
     seed: int
@@ -109,6 +112,7 @@ class RunContext:
     trace: Trace
     ledger: Ledger
     redactor: Redactor
+    raw: Driver | None = None
     probe: Probe | None = None
     control: Control | None = None
     clock: ServerClock = field(factory=ServerClock)
@@ -119,6 +123,11 @@ class RunContext:
     def __attrs_post_init__(self) -> None:
         self.invariants = Invariants(Judge(self.contract, self.catalogue, self.redactor))
         self.tables = {kind: TransitionTable.of(machine) for kind, machine in self.catalogue.machines.items()}
+
+    @property
+    def plain(self) -> Driver:
+        """Raw HTTP, whatever the scenarios go through."""
+        return self.raw or self.driver
 
 
 @define

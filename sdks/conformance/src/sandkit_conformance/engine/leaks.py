@@ -27,7 +27,7 @@ async def labelled_sandboxes(run: RunContext) -> list[str]:
         headers = ((API_KEY_HEADER, run.target.api_key),) if run.target.api_key else ()
         query = (("metadata", f"{RUN_LABEL}={run.run_id}"), ("page", str(page)), ("pageSize", str(_PAGE)))
         call = Call("GET", "/v1/sandboxes", run.target.seconds("request"), query=query, headers=headers)
-        exchange = await run.driver.perform(call)
+        exchange = await run.plain.perform(call)
         body = exchange.json
         items = body.get("items") if exchange.ok and isinstance(body, dict) else None
         if not isinstance(items, list):
@@ -52,7 +52,7 @@ async def delete_sandbox(run: RunContext, name: str) -> bool:
     deadline = time.monotonic() + run.target.seconds("stop")
     while time.monotonic() < deadline:
         path = run.contract.path_of(run.contract.operation("deleteSandbox"), {"sandboxId": name})
-        exchange = await run.driver.perform(
+        exchange = await run.plain.perform(
             Call("DELETE", path, run.target.seconds("request"), headers=headers)
         )
         if exchange.status == 404:

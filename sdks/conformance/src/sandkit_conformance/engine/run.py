@@ -17,10 +17,12 @@ from attrs import define, field, frozen
 from sandkit_conformance.baseline import Baseline
 from sandkit_conformance.catalogue import Catalogue, Requirement
 from sandkit_conformance.contract import Contract
+from sandkit_conformance.drivers.choosing import RAW
 from sandkit_conformance.drivers.port import Driver
 from sandkit_conformance.drivers.raw_http import RawHttpDriver
 from sandkit_conformance.drivers.side_port import SidePortError
 from sandkit_conformance.engine.context import RunContext
+from sandkit_conformance.engine.driving import through
 from sandkit_conformance.engine.leaks import find_leaks
 from sandkit_conformance.engine.preflight import check_server, connect_side_ports
 from sandkit_conformance.engine.result import Environment, LeakResult, RunResult, ScenarioResult
@@ -40,7 +42,10 @@ Listener = Callable[[CheckResult], None]
 
 @frozen
 class RunOptions:
-    """What a run is asked to do. `concurrency` is how many scenarios run side by side."""
+    """What a run is asked to do. `concurrency` is how many scenarios run side by side.
+
+    `driver` is `raw`, the name of a driver of the suite's own, or the command of another one.
+    """
 
     profile: Profile
     patterns: tuple[str, ...] = ()
@@ -51,6 +56,7 @@ class RunOptions:
     run_id: str | None = None
     baseline: Baseline = field(factory=Baseline)
     command: str = ""
+    driver: str = RAW
 
 
 @define
@@ -74,13 +80,15 @@ class Run:
         self.started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         requirements = select_requirements(self.catalogue, self.options.profile, self.options.patterns)
         folder = self.options.report_dir
-        drivers: list[Driver] = [RawHttpDriver(self.target.root)]
+        raw = RawHttpDriver(self.target.root)
+        drivers: list[Driver] = [raw]
         with _Sinks(folder) as sinks:
-            context = self._context(drivers[0], sinks)
+            context = self._context(raw, sinks)
             try:
-                version = await check_server(context.driver, self.target)
+                version = await check_server(raw, self.target)
                 await connect_side_ports(context, drivers)
-                scenarios, leaks = await self._play(requirements, context)
+                async with through(self.options.driver, context):
+                    scenarios, leaks = await self._play(requirements, context)
             finally:
                 for driver in drivers:
                     await driver.aclose()

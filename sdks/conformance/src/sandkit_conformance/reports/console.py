@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from sandkit_conformance.drivers.port import RAW_HTTP
 from sandkit_conformance.reports.text import printable
 
 _STYLES: Final[Mapping[str, str]] = {
@@ -153,6 +154,9 @@ def _remarks(document: Mapping[str, Any]) -> list[Text]:
     else:
         lines.append(Text(f"leaks: {leaks['verdict']}; {leaks['note']}", style="yellow"))
     lines += [Text(line, style="cyan") for line in document["staleBaseline"]]
+    if document["target"]["driver"] != RAW_HTTP:
+        ways = ", ".join(f"{count} by {way}" for way, count in sorted(document["summary"]["ways"].items()))
+        lines.append(Text(printable(f"checks through the driver and beside it: {ways}"), style="dim"))
     if document["elsewhere"]:
         names = ", ".join(f"{one['id']} ({one['where']})" for one in document["elsewhere"])
         lines.append(Text(f"needs another runtime, not counted here: {names}", style="dim"))

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
+from sandkit_conformance.drivers.port import RAW_HTTP
 from sandkit_conformance.engine.result import Environment, RunResult, ScenarioResult, StepResult
 from sandkit_conformance.reports.curl import curl_command
 from sandkit_conformance.trace import TraceEvent
@@ -101,7 +102,8 @@ def _ways(result: RunResult, exchanges: dict[tuple[str, str], list[TraceEvent]])
 
 
 def _via(events: list[TraceEvent]) -> list[str]:
-    return sorted({event.data["via"] for event in events if event.data["purpose"] not in _ASIDE})
+    own = [event.data for event in events if event.data["purpose"] not in _ASIDE]
+    return sorted({data.get("via", RAW_HTTP) for data in own})
 
 
 def _areas(result: RunResult, exchanges: dict[tuple[str, str], list[TraceEvent]]) -> list[dict[str, Any]]:
