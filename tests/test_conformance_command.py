@@ -110,7 +110,7 @@ def test_the_suite_gets_every_address_and_key_but_no_key_on_the_command_line(ben
     assert not set(keys) & set(argv)
     assert argv[argv.index("--report-dir") + 1] == "report"
     assert argv[-2:] == ["--req", "PAU-*"]
-    assert "request" in (bench.folder / "report" / "server.log").read_text()
+    assert "API key required" in (bench.folder / "report" / "server.log").read_text()
 
 
 def test_a_server_that_does_not_start_is_shown_with_its_log(bench: Workbench) -> None:
