@@ -58,18 +58,13 @@ async def test_the_newest_content_wins_over_three_cycles(world: World) -> None:
 
 async def test_the_data_plane_answers_only_while_running(world: World) -> None:
     sandbox_id = await world.running()
-    plane = world.runtime.data_plane
-
-    async def ping() -> int:
-        return (await plane.handle(sandbox_id, 44772, "/ping", {})).status
-
-    assert await ping() == 200
+    assert await world.reached(sandbox_id) == 200
     await world.pause(sandbox_id)
-    assert await ping() == 503
+    assert await world.reached(sandbox_id) == 503
     await world.resume(sandbox_id)
-    assert await ping() == 200
+    assert await world.reached(sandbox_id) == 200
     await world.delete(sandbox_id)
-    assert await ping() == 404
+    assert await world.reached(sandbox_id) == 404
 
 
 @pytest.mark.parametrize(

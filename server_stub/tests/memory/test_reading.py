@@ -78,16 +78,13 @@ async def test_signed_endpoints_hold_for_their_port_and_time(world: World) -> No
     sandbox_id = await world.running()
     expires = int(world.engine.clock.now().timestamp()) + 60
     signed = await world.service.endpoint(sandbox_id, EndpointQuery(port=80, expires=expires))
-
-    async def status(port: int, headers: dict[str, str]) -> int:
-        return (await world.runtime.data_plane.handle(sandbox_id, port, "/", headers)).status
-
-    assert await status(80, dict(signed.headers)) == 200
-    assert await status(81, dict(signed.headers)) == 403
-    assert await status(80, {name: "1" + value for name, value in signed.headers.items()}) == 403
-    assert await status(80, dict.fromkeys(signed.headers, "nonsense")) == 403
+    altered = {name: "1" + value for name, value in signed.headers.items()}
+    assert await world.reached(sandbox_id, 80, signed.headers) == 200
+    assert await world.reached(sandbox_id, 81, signed.headers) == 403
+    assert await world.reached(sandbox_id, 80, altered) == 403
+    assert await world.reached(sandbox_id, 80, dict.fromkeys(signed.headers, "nonsense")) == 403
     await world.engine.clock.advance(61)
-    assert await status(80, dict(signed.headers)) == 403
+    assert await world.reached(sandbox_id, 80, signed.headers) == 403
     for query in (
         EndpointQuery(port=80, expires=expires),
         EndpointQuery(port=80, expires=expires + 600, use_server_proxy=True),
@@ -119,9 +116,8 @@ async def test_secure_access_asks_for_the_header(world: World) -> None:
     sandbox_id = await world.running(secure_access=True)
     endpoint = await world.service.endpoint(sandbox_id, EndpointQuery(port=44_772))
     assert endpoint.headers
-    handle = world.runtime.data_plane.handle
-    assert (await handle(sandbox_id, 44_772, "ping", {})).status == 401
-    assert (await handle(sandbox_id, 44_772, "ping", dict(endpoint.headers))).status == 200
+    assert await world.reached(sandbox_id) == 401
+    assert await world.reached(sandbox_id, 44_772, endpoint.headers) == 200
     assert "." in "".join(endpoint.headers.values())
     assert str(dict(endpoint.headers)) not in repr(endpoint)
 

@@ -110,6 +110,15 @@ class World:
         await self.service.delete_sandbox(sandbox_id)
         await self.gone(sandbox_id)
 
+    async def reached(
+        self, sandbox_id: str, port: int = 44_772, headers: Mapping[str, str] | None = None
+    ) -> int:
+        """The status with which a port answers a health check."""
+        try:
+            return (await self.runtime.data_plane.handle(sandbox_id, port, "/ping", headers or {})).status
+        except SandkitError as error:
+            return error.status
+
     async def until(self, sandbox_id: str, state: SandboxState) -> Sandbox:
         """Wait for a state."""
         return await eventually(

@@ -6,10 +6,12 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
+from sandkit_server.core.errors import ErrorCode, SandkitError
 from sandkit_server.core.model import SandboxState
 from sandkit_server.core.observation import DataPlaneAnswer
 from sandkit_server.core.port_errors import PortError
 from sandkit_server.core.ports import WorkloadProvider
+from sandkit_server.core.translation import unavailable
 from sandkit_server.core.validation import RENEW_EXTENSION
 from sandkit_server.runtimes.memory import access
 from sandkit_server.runtimes.memory.engine import MemoryEngine
@@ -33,21 +35,25 @@ class MemoryDataPlane:
         """``ping`` is the health check of existing clients; any other path names sandbox and port."""
         record = self._engine.workloads.find(sandbox_id)
         if record is None:
-            return _answer(404, f"There is no sandbox {sandbox_id}.")
-        token = headers.get(access.TOKEN_HEADER)
-        if token is None and record.spec.request.secure_access:
-            return _answer(401, f"This port asks for the {access.TOKEN_HEADER} header of its endpoint.")
-        now = self._engine.clock.now().timestamp()
-        if token is not None and not access.is_valid(
-            self._engine.endpoint_secret, token, sandbox_id, port, now
-        ):
-            return _answer(403, "The access token is not valid for this port, or has expired.")
+            raise SandkitError(ErrorCode.SANDBOX_SANDBOX_NOT_FOUND, f"There is no sandbox {sandbox_id}.")
+        self._check_access(record, port, headers.get(access.TOKEN_HEADER))
         if record.state is not SandboxState.RUNNING:
-            return _answer(503, f"Sandbox {sandbox_id} is {record.state}; nothing listens.")
+            raise unavailable(f"Sandbox {sandbox_id} is {record.state}; nothing listens.")
         await self._extend(record)
         if path.strip("/") == "ping":
-            return _answer(200, "pong")
-        return _answer(200, f"sandbox {sandbox_id}, port {port}")
+            return _answer("pong")
+        return _answer(f"sandbox {sandbox_id}, port {port}")
+
+    def _check_access(self, record: WorkloadRecord, port: int, token: str | None) -> None:
+        if token is None:
+            if record.spec.request.secure_access:
+                message = f"This port asks for the {access.TOKEN_HEADER} header its endpoint came with."
+                raise SandkitError(ErrorCode.REQUEST_UNAUTHORIZED, message)
+            return
+        now = self._engine.clock.now().timestamp()
+        if not access.is_valid(self._engine.endpoint_secret, token, record.id, port, now):
+            message = "The access token is not valid for this port, or has expired."
+            raise SandkitError(ErrorCode.REQUEST_FORBIDDEN, message)
 
     async def _extend(self, record: WorkloadRecord) -> None:
         """Move the expiry of a sandbox made to be extended by each access, never to an earlier instant."""
@@ -64,5 +70,5 @@ class MemoryDataPlane:
             _log.warning("sandbox %s: its expiry could not be extended: %s", record.id, error)
 
 
-def _answer(status: int, text: str) -> DataPlaneAnswer:
-    return DataPlaneAnswer(status=status, body=text.encode(), headers=_TEXT)
+def _answer(text: str) -> DataPlaneAnswer:
+    return DataPlaneAnswer(status=200, body=text.encode(), headers=_TEXT)
