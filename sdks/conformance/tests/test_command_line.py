@@ -308,6 +308,15 @@ def test_bad_input_is_2_and_says_what_to_do(
     assert "Traceback" not in error
 
 
+def test_a_report_that_cannot_be_written_is_2_before_the_run(
+    server: Server, scenarios: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert run(server, scenarios, "--report-dir", str(tmp_path / "file" / "report")) == 2
+    assert "cannot write into --report-dir" in capsys.readouterr().err
+    assert server.world.requests == []
+
+
 def test_bad_scenarios_are_2_with_every_place(
     server: Server, scenarios: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
