@@ -139,6 +139,13 @@ def test_one_conflict_refuses_all_before_anything_is_made() -> None:
     assert isinstance(ownership.plan_claims(ME, wanted, existing, POLICY), Refusal)
 
 
+def test_what_is_there_does_not_keep_the_rest_from_being_made() -> None:
+    wanted = {"there": _source("there"), "new": _source("new")}
+    plan = ownership.plan_claims(ME, wanted, {"there": _claim("there"), "new": None}, POLICY)
+    assert isinstance(plan, ClaimPlan)
+    assert [template.name for template in plan.create] == ["new"]
+
+
 def test_an_owner_that_cannot_be_read_names_the_missing_permission() -> None:
     refusal = ownership.after_read_error("data", Forbidden("get", "persistentvolumeclaims"))
     assert refusal.code is ErrorCode.VOLUME_PVC_INSPECT_FAILED

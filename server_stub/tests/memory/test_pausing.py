@@ -96,6 +96,16 @@ async def test_a_failed_pause_leaves_the_sandbox_usable(
     assert (paused.status.reason, paused.status.message) == (None, None)
 
 
+async def test_a_pause_whose_snapshot_object_is_removed_fails(world: World) -> None:
+    sandbox_id = await world.running()
+    await world.fault("snapshot.push", "vanish", times=1)
+    await world.service.pause(sandbox_id)
+    assert (await world.until(sandbox_id, SandboxState.RUNNING)).status.reason == "PushFailed"
+    await world.settled()
+    found = world.census()
+    assert (found["snapshots"], found["images"], found["jobs"], len(found["pods"])) == ([], [], [], 1)
+
+
 @pytest.mark.parametrize(
     ("registry", "reason"),
     [(None, "RegistryNotConfigured"), (RegistrySettings(push_secret=None), "PushSecretMissing")],

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandkit_server.core import lifecycle
 from sandkit_server.core.model import Snapshot, SnapshotState, SnapshotStatus
-from sandkit_server.core.port_errors import AlreadyExists
+from sandkit_server.core.port_errors import AlreadyExists, NotFound
 from sandkit_server.core.ports import StoredSnapshot
 from sandkit_server.runtimes.memory.clock import AdjustableClock
 from sandkit_server.runtimes.memory.journal import Action, Journal
@@ -49,7 +49,9 @@ class SnapshotTable:
         reason: str | None = None,
         message: str | None = None,
     ) -> None:
-        """Move a snapshot to another state; an illegal step is a fault of the engine."""
+        """Move a snapshot to another state. Raises NotFound when the object is gone."""
+        if self._records.get(record.id) is not record:
+            raise NotFound(f"snapshot {record.id} is gone")
         assert lifecycle.is_legal_for_snapshot(record.state, target), f"{record.state} to {target}"
         earliest = record.last_transition_at + timedelta(microseconds=1)
         record.state = target
