@@ -1,4 +1,4 @@
-"""The command line: run, list, explain, schema, diff, sweep, doctor, driver-check."""
+"""The command line: run, list, explain, schema, diff, sweep, doctor, mutants, driver-check."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from sandkit_conformance.cli.browsing import explain, list_, schema
 from sandkit_conformance.cli.comparing import diff
 from sandkit_conformance.cli.driving import driver_check
+from sandkit_conformance.cli.mutating import mutants
 from sandkit_conformance.cli.running import doctor, run, sweep
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.verdict import ExitCode
@@ -26,7 +27,7 @@ def commands() -> None:
     """
 
 
-for _command in (run, list_, explain, schema, diff, sweep, doctor, driver_check):
+for _command in (run, list_, explain, schema, diff, sweep, doctor, mutants, driver_check):
     commands.add_command(_command)
 
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sandkit_server.testing.mutants.claims import CLAIMS
+from sandkit_server.testing.mutants.deletion import DELETION
+from sandkit_server.testing.mutants.expiry import EXPIRY
 from sandkit_server.testing.mutants.mutant import Kind, Mutant
+from sandkit_server.testing.mutants.owners import OWNERS
 from sandkit_server.testing.mutants.pause import PAUSE
+from sandkit_server.testing.mutants.resume import RESUME
 
 CONTROL = Mutant(
     id="control",
@@ -14,7 +19,7 @@ CONTROL = Mutant(
     kind=Kind.CONTROL,
 )
 
-_ALL = (CONTROL, *PAUSE)
+_ALL = (CONTROL, *PAUSE, *RESUME, *EXPIRY, *DELETION, *CLAIMS, *OWNERS)
 
 MUTANTS: Mapping[str, Mutant] = {mutant.id: mutant for mutant in _ALL}
 

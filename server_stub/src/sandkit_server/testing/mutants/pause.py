@@ -9,6 +9,7 @@ from typing import Any
 
 from sandkit_server.core.errors import ErrorCode, SandkitError
 from sandkit_server.core.model import Page, PageRequest, Sandbox, SandboxFilter, SandboxState
+from sandkit_server.core.port_errors import VersionConflict
 from sandkit_server.core.ports import Ports, Workload
 from sandkit_server.core.sandboxes import Sandboxes
 from sandkit_server.core.service import LifecycleService
@@ -45,25 +46,31 @@ async def _pretend_it_exists(real: LifecycleService, sandbox_id: str) -> None:
             raise
 
 
-async def _pause_after_the_resume(real: LifecycleService, sandbox_id: str) -> Sandbox:
-    sandbox = await real.get_sandbox(sandbox_id)
-    if sandbox.status.state is not SandboxState.RESUMING:
-        return await real.pause(sandbox_id)
-    while (await real.get_sandbox(sandbox_id)).status.state is SandboxState.RESUMING:
-        await asyncio.sleep(0.005)
-        if (await real.get_sandbox(sandbox_id)).status.state is SandboxState.RESUMING:
-            asyncio.get_running_loop().create_task(_pause_when_running(real, sandbox_id))
-            return sandbox
-    return await real.pause(sandbox_id)
+def _pause_after_the_resume() -> Alterations:
+    begun: set[asyncio.Task[None]] = set()
+
+    async def pause(real: LifecycleService, sandbox_id: str) -> Sandbox:
+        sandbox = await real.get_sandbox(sandbox_id)
+        if sandbox.status.state is not SandboxState.RESUMING:
+            return await real.pause(sandbox_id)
+        task = asyncio.get_running_loop().create_task(_pause_when_running(real, sandbox_id))
+        begun.add(task)
+        task.add_done_callback(begun.discard)
+        return sandbox
+
+    return service(pause=pause)
 
 
 async def _pause_when_running(real: LifecycleService, sandbox_id: str) -> None:
-    try:
-        while (await real.get_sandbox(sandbox_id)).status.state is SandboxState.RESUMING:
+    while True:
+        try:
+            await real.pause(sandbox_id)
+        except SandkitError as error:
+            if error.code is not ErrorCode.SANDBOX_INVALID_STATE:
+                return
             await asyncio.sleep(0.005)
-        await real.pause(sandbox_id)
-    except SandkitError:
-        return
+        else:
+            return
 
 
 def _own_request_id(reply: Reply) -> None:
@@ -142,7 +149,7 @@ def _keep_the_pod(_original: Call) -> Call:
 
 def _freeze_nothing(_original: Call) -> Call:
     async def turn(
-        self: FreezePause, record: WorkloadRecord, source: SandboxState, target: SandboxState, *, frozen: bool
+        self: FreezePause, record: WorkloadRecord, source: SandboxState, target: SandboxState, **_how: bool
     ) -> None:
         await self._shop.pace()
         self._engine.workloads.transition(record, source, target)
@@ -174,12 +181,13 @@ def _last_writer_wins(original: Call) -> Call:
         self: MemoryWorkloads, sandbox_id: str, version: str, source: SandboxState, target: SandboxState
     ) -> Workload:
         try:
-            return await original(self, sandbox_id, version, source, target)
-        except Exception:
-            workload = self._engine.workloads.find(sandbox_id)
-            if workload is not None and workload.state is target is SandboxState.PAUSING:
-                return workload.port
+            workload: Workload = await original(self, sandbox_id, version, source, target)
+        except VersionConflict:
+            record = self._engine.workloads.find(sandbox_id)
+            if record is not None and record.state is target is SandboxState.PAUSING:
+                return record.port
             raise
+        return workload
 
     return intend
 
@@ -203,13 +211,15 @@ PAUSE = (
     Mutant(
         id="pause-answers-with-its-own-request-id",
         requirement="PAU-01",
-        defect="An accepted pause is answered from a queue worker, which knows nothing of the caller's request id.",
+        defect="An accepted pause is answered from a queue worker, which knows nothing of the caller's "
+        "request id.",
         alter=answers(_own_request_id),
     ),
     Mutant(
         id="pause-shows-the-pod-stopping",
         requirement="PAU-02",
-        defect="While a pause releases the pod, the pod's own Stopping shines through as the sandbox's state.",
+        defect="While a pause releases the pod, the pod's own Stopping shines through as the sandbox's "
+        "state.",
         substitutions=swap(RootfsPause, "release_pod", _show_the_pod_going),
     ),
     Mutant(
@@ -227,7 +237,8 @@ PAUSE = (
     Mutant(
         id="pause-of-pending-accepted",
         requirement="PAU-05",
-        defect="Only Paused is refused; a pause of a sandbox that is still Pending is accepted and forgotten.",
+        defect="Only Paused is refused; a pause of a sandbox that is still Pending is accepted and "
+        "forgotten.",
         alter=shrugs("pause", SandboxState.PENDING),
     ),
     Mutant(
@@ -246,7 +257,7 @@ PAUSE = (
         id="pause-during-a-resume-is-queued",
         requirement="PAU-08",
         defect="A pause during a resume is accepted and carried out when the resume is over.",
-        alter=service(pause=_pause_after_the_resume),
+        alter=_pause_after_the_resume(),
     ),
     Mutant(
         id="pause-of-failed-accepted",
@@ -298,7 +309,8 @@ PAUSE = (
     Mutant(
         id="pause-race-has-many-winners",
         requirement="PAU-15",
-        defect="A pause that lost the compare-and-set is answered 202, since the sandbox is pausing all the same.",
+        defect="A pause that lost the compare-and-set is answered 202, since the sandbox is pausing all "
+        "the same.",
         substitutions=swap(MemoryWorkloads, "_intend", _last_writer_wins),
     ),
     Mutant(

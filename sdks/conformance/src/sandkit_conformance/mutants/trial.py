@@ -1,0 +1,159 @@
+"""One mutant: serve it, play the suite against it, judge what the suite said."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Final
+
+import anyio
+from attrs import evolve, field, frozen
+
+from sandkit_conformance.catalogue import Catalogue, load_catalogue
+from sandkit_conformance.engine.result import RunResult
+from sandkit_conformance.engine.run import Run, RunOptions
+from sandkit_conformance.failures import SuiteError
+from sandkit_conformance.mutants.listing import Kind, MutantEntry
+from sandkit_conformance.mutants.serving import Served, served
+from sandkit_conformance.profile import PROFILES
+from sandkit_conformance.scenario.loader import load_suite
+from sandkit_conformance.scenario.model import Suite
+from sandkit_conformance.target import Target, TargetOptions, load_target
+from sandkit_conformance.verdict import Verdict
+
+# A defect that makes the suite wait costs these each time; a sound server needs a small part of them.
+_BUDGETS: Final[Mapping[str, float]] = {
+    "request": 5.0,
+    "start": 5.0,
+    "pause": 5.0,
+    "resume": 5.0,
+    "stop": 5.0,
+    "snapshot": 5.0,
+    "settle": 3.0,
+    "scenario": 30.0,
+}
+_NOT_GREEN: Final = frozenset({Verdict.FAIL, Verdict.BLOCKED, Verdict.HARNESS_ERROR, Verdict.INCONCLUSIVE})
+
+
+class Fate(StrEnum):
+    """What became of a variant."""
+
+    KILLED = "killed"
+    SURVIVED = "survived"
+    WRONG = "killed by the wrong requirement"
+    BYSTANDER = "bystander red"
+    GREEN = "green"
+    RED = "red"
+    ERROR = "error"
+
+    @property
+    def good(self) -> bool:
+        """Whether this is how it should be."""
+        return self in {Fate.KILLED, Fate.GREEN}
+
+
+@frozen
+class Trial:
+    """One variant and what the suite said about it.
+
+    `accused` are the requirements the suite found broken, each with its first reason; `blocked` those it
+    could not look at because the defect stood in the way.
+    """
+
+    entry: MutantEntry
+    fate: Fate
+    accused: Mapping[str, str] = field(factory=dict)
+    blocked: tuple[str, ...] = ()
+    note: str = ""
+    seconds: float = 0.0
+
+
+def try_mutant(command: tuple[str, ...], entry: MutantEntry, whole_suite: bool) -> Trial:
+    """Serve one variant and play the suite, or the part that belongs to the variant's area, against it."""
+    began = time.monotonic()
+    try:
+        with served(command, entry.id) as server:
+            result = _play(server, entry, whole_suite)
+        trial = judge(entry, result)
+    except SuiteError as error:
+        trial = Trial(entry, Fate.ERROR, note=str(error))
+    return evolve(trial, seconds=time.monotonic() - began)
+
+
+def judge(entry: MutantEntry, result: RunResult) -> Trial:
+    """Hold the verdicts of a run against what the variant was made for."""
+    verdicts = {one.requirement.id: one for one in result.requirements if one.checks}
+    errors = [name for name, one in verdicts.items() if one.verdict is Verdict.HARNESS_ERROR]
+    accused = {name: one.reason for name, one in verdicts.items() if one.verdict is Verdict.FAIL}
+    blocked = tuple(name for name, one in verdicts.items() if one.verdict is Verdict.BLOCKED)
+    if errors:
+        note = f"the suite itself went wrong at {', '.join(errors)}: {verdicts[errors[0]].reason}"
+        return Trial(entry, Fate.ERROR, accused, blocked, note)
+    if entry.kind is not Kind.MUTANT:
+        bad = [f"{name} {one.verdict}" for name, one in verdicts.items() if one.verdict in _NOT_GREEN]
+        bad += [f"left behind: {one}" for one in result.leaks.leaked]
+        return Trial(entry, Fate.RED if bad else Fate.GREEN, accused, blocked, "; ".join(bad))
+    return Trial(entry, _fate(entry, accused), accused, blocked, _note(entry, accused))
+
+
+def _fate(entry: MutantEntry, accused: Iterable[str]) -> Fate:
+    found = set(accused)
+    if entry.requirement not in found:
+        return Fate.WRONG if found else Fate.SURVIVED
+    return Fate.BYSTANDER if found - {entry.requirement, *entry.also} else Fate.KILLED
+
+
+def _note(entry: MutantEntry, accused: Mapping[str, str]) -> str:
+    expected = {entry.requirement, *entry.also}
+    unexpected = [f"{name}: {reason}" for name, reason in accused.items() if name not in expected]
+    missing = [f"{name} was declared and is not red" for name in entry.also if name not in accused]
+    return "; ".join([*unexpected, *missing])
+
+
+def _play(server: Served, entry: MutantEntry, whole_suite: bool) -> RunResult:
+    catalogue, suite = load_catalogue(), _suite()
+    options = RunOptions(
+        profile=PROFILES["full"],
+        patterns=() if whole_suite or entry.requirement is None else _patterns(entry, suite),
+        gate="all",
+        seed=0,
+        run_id="mutant",
+    )
+    return anyio.run(Run(_target(server, entry, catalogue), catalogue, suite, options).execute)
+
+
+@functools.cache
+def _suite() -> Suite:
+    return load_suite(load_catalogue())
+
+
+def _patterns(entry: MutantEntry, suite: Suite) -> tuple[str, ...]:
+    """The areas the variant is about, and what every answer is held against."""
+    areas = dict.fromkeys(name.partition("-")[0] for name in (entry.requirement or "", *entry.also))
+    standing = dict.fromkeys(
+        check.check for check in suite.standing if check.check.partition("-")[0] not in areas
+    )
+    return (*(f"{area}-*" for area in areas), *standing)
+
+
+def _target(server: Served, entry: MutantEntry, catalogue: Catalogue) -> Target:
+    options = TargetOptions(
+        base_url=server.base_url,
+        api_key_env="api",
+        probe_url=server.probe_url,
+        probe_key_env="probe",
+        control_url=server.control_url,
+        control_key_env="control",
+    )
+    keys = {"api": server.api_key, "probe": server.probe_key, "control": server.control_key}
+    target = load_target(None, options, keys)
+    everything = {one.capability for one in catalogue.requirements.values() if one.capability}
+    return evolve(
+        target,
+        name=entry.id,
+        capabilities=frozenset(everything - set(entry.lacks)) if entry.lacks else None,
+        choices={**target.choices, **entry.choices},
+        budgets={**target.budgets, **_BUDGETS},
+    )
