@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
+import anyio
 from attrs import define, field
 
 from sandkit_conformance.catalogue import Catalogue
@@ -15,11 +17,14 @@ from sandkit_conformance.engine.context import RunContext, ScenarioContext
 from sandkit_conformance.engine.leaks import delete_sandbox, labelled_sandboxes
 from sandkit_conformance.engine.preflight import check_server, connect_side_ports
 from sandkit_conformance.failures import Position, SuiteError
-from sandkit_conformance.ledger import Entry, Ledger, read_ledger
+from sandkit_conformance.ledger import Entry, Kind, Ledger, read_ledger
 from sandkit_conformance.redaction import Redactor
 from sandkit_conformance.scenario.model import Scenario
 from sandkit_conformance.target import Target
 from sandkit_conformance.trace import Trace
+
+_QUIET_LOOKS: Final = 2
+_LATE_SECONDS: Final = 0.2
 
 
 @define
@@ -64,6 +69,8 @@ async def sweep_run(
     try:
         await check_server(drivers[0], target)
         await connect_side_ports(context, drivers)
+        # What stands at a gate of the killed run cannot be deleted, and may make something when it is let go.
+        await _sweep_ledger(context, report, frozenset({"fault", "gate"}))
         await _sweep_labelled(context, report)
         await _sweep_ledger(context, report)
     finally:
@@ -73,20 +80,34 @@ async def sweep_run(
 
 
 async def _sweep_labelled(context: RunContext, report: SweepReport) -> None:
-    for name in await labelled_sandboxes(context):
-        if await delete_sandbox(context, name):
-            report.deleted.append(f"sandbox {name}")
-            for entry in context.ledger.standing():
-                if entry.kind == "sandbox" and entry.name == name:
-                    context.ledger.gone(entry)
-        else:
-            report.left.append(f"sandbox {name} is left: the server did not delete it")
+    """Delete what carries the run's label, until a second look finds nothing that came late."""
+    quiet = 0
+    given_up: set[str] = set()
+    while quiet < _QUIET_LOOKS:
+        names = [name for name in await labelled_sandboxes(context) if name not in given_up]
+        quiet = 0 if names else quiet + 1
+        for name in names:
+            if await delete_sandbox(context, name):
+                report.deleted.append(f"sandbox {name}")
+                _strike_out(name, context)
+            else:
+                given_up.add(name)
+                report.left.append(f"sandbox {name} is left: the server did not delete it")
+        await anyio.sleep(_LATE_SECONDS)
 
 
-async def _sweep_ledger(context: RunContext, report: SweepReport) -> None:
+def _strike_out(sandbox: str, context: RunContext) -> None:
+    for entry in context.ledger.standing():
+        if entry.kind == "sandbox" and entry.name == sandbox:
+            context.ledger.gone(entry)
+
+
+async def _sweep_ledger(
+    context: RunContext, report: SweepReport, kinds: frozenset[Kind] | None = None
+) -> None:
     for name in dict.fromkeys(entry.scenario for entry in context.ledger.standing()):
         standing: list[Entry] = context.ledger.standing(name)
         scenario = Scenario(name, f"sweep {name}", "", Position("", 0), ())
-        report.left += await take_back(ScenarioContext(context, scenario, 0))
+        report.left += await take_back(ScenarioContext(context, scenario, 0), kinds)
         left = set(context.ledger.standing(name))
         report.deleted += [f"{entry.kind} {entry.name}" for entry in standing if entry not in left]

@@ -13,7 +13,7 @@ from sandkit_conformance.engine.client import send
 from sandkit_conformance.engine.context import ScenarioContext, StepContext
 from sandkit_conformance.engine.requests import build_call
 from sandkit_conformance.failures import Position
-from sandkit_conformance.ledger import Entry
+from sandkit_conformance.ledger import Entry, Kind
 from sandkit_conformance.scenario.model import Step
 
 _READS: Final = {"sandbox": "getSandbox", "snapshot": "getSnapshot", "pool": "getPool"}
@@ -54,12 +54,14 @@ async def _call(operation: str, name: str, context: StepContext, purpose: str) -
     return await send(context, built, purpose)
 
 
-async def take_back(scenario: ScenarioContext) -> list[str]:
-    """Clear faults, drop gates, delete what the scenario made; says what could not be."""
+async def take_back(scenario: ScenarioContext, kinds: frozenset[Kind] | None = None) -> list[str]:
+    """Take back what the scenario made and set (or only these kinds of it); says what could not be."""
     problems: list[str] = []
     run = scenario.run
     entries = run.ledger.standing(scenario.scenario.name)
     for entry in sorted(entries, key=lambda one: _ORDER.index(one.kind)):
+        if kinds is not None and entry.kind not in kinds:
+            continue
         problem = run.health.dead or await _take_back(entry, _context(scenario, "cleanup"))
         if problem:
             problems.append(f"{entry.kind} {entry.name} is left: {problem}")
