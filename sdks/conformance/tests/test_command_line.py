@@ -184,6 +184,16 @@ def test_a_leak_is_1(server: Server, scenarios: Path, capsys: pytest.CaptureFixt
     assert "left behind on the server: sandboxes/sbx-" in capsys.readouterr().out
 
 
+def test_a_claim_that_no_api_deletes_is_said_and_no_leak(
+    server: Server, scenarios: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volumes = "with: {volumes: [{name: v, mountPath: /v, pvc: {claimName: \"${unique('c')}\"}}]}"
+    text = SCENARIO.replace("call: createSandbox,", f"call: createSandbox, {volumes},")
+    (scenarios / "pause.yaml").write_text(text)
+    assert run(server, scenarios, req=("--req", "PAU-01")) == 0
+    assert "1 claims whose names begin with sk" in capsys.readouterr().out.replace("\n", " ")
+
+
 @pytest.mark.parametrize(
     ("misbehave", "verdict", "code"), [(accept_everything, "excused", 0), (lambda _handler: False, "pass", 4)]
 )

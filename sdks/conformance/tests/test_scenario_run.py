@@ -251,9 +251,18 @@ async def test_claims_of_the_run_are_in_the_ledger_and_others_never(play: Play) 
     assert {entry.kind for entry in played.run.ledger.entries} == {"sandbox"}
 
 
-async def test_a_claim_that_only_a_probe_could_delete_is_said_to_be_left(play: Play) -> None:
+async def test_a_claim_out_of_reach_stays_in_the_ledger_without_a_word(play: Play) -> None:
     played = await play(create(volume(OWN_CLAIM)))
-    assert "only a probe that can `seed` could delete it" in played.result.notes[0]
+    assert played.result.notes == ()
+    assert [entry.kind for entry in played.run.ledger.standing()] == ["claim"]
+
+
+async def test_a_pool_that_was_refused_is_not_the_suites(play: Play) -> None:
+    call = "{call: createPool, with: {name: somebodys}, expect: {status: 404}, check: API-141}"
+    played = await play(f"steps:\n  - {call}\n")
+    assert played.verdicts == ["pass"]
+    assert played.run.ledger.standing() == []
+    assert not any(event.data.get("operation") == "deletePool" for event in played.run.trace.events)
 
 
 @pytest.mark.parametrize(("field", "verdict"), [("with", "pass"), ("body", "fail")])

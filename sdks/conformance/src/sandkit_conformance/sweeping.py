@@ -73,6 +73,11 @@ async def sweep_run(
         await _sweep_ledger(context, report, frozenset({"fault", "gate"}))
         await _sweep_labelled(context, report)
         await _sweep_ledger(context, report)
+        report.left += [
+            f"{entry.kind} {entry.name} may be left: only a probe that can `seed` could delete it"
+            for entry in context.ledger.standing()
+            if entry.kind == "claim"
+        ]
     finally:
         for driver in drivers:
             await driver.aclose()

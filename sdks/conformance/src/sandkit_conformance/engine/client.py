@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sandkit_conformance.drivers.port import Call, Exchange
 from sandkit_conformance.engine.context import StepContext
-from sandkit_conformance.ledger import Kind
+from sandkit_conformance.ledger import Entry, Kind
 from sandkit_conformance.trajectory import GONE
 
 _CREATES: Final[dict[str, Kind]] = {
@@ -15,6 +15,7 @@ _CREATES: Final[dict[str, Kind]] = {
     "createSnapshot": "snapshot",
     "createPool": "pool",
 }
+_REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 409, 413, 415, 501})
 _SHOWS: Final = {
     **dict.fromkeys(("createSandbox", "getSandbox", "patchSandboxMetadata"), "sandbox"),
     **dict.fromkeys(("createSnapshot", "getSnapshot"), "snapshot"),
@@ -74,12 +75,23 @@ def _write_ahead(context: StepContext, call: Call, body: Any) -> None:
 
 def _write_down(context: StepContext, exchange: Exchange) -> None:
     kind = _CREATES.get(exchange.call.operation or "")
+    if kind == "pool" and exchange.status in _REFUSALS:
+        _cross_out(context, exchange)
     if kind is None or not exchange.ok:
         return
     body = exchange.json
     name = body.get("name" if kind == "pool" else "id") if isinstance(body, dict) else None
     if isinstance(name, str):
         context.run.ledger.made(kind, name, context.scenario.scenario.name)
+
+
+def _cross_out(context: StepContext, exchange: Exchange) -> None:
+    """A pool that was refused for certain is not the suite's; one of that name may be somebody else's."""
+    body = _request_json(exchange.call)
+    name = body.get("name") if isinstance(body, dict) else None
+    entry = Entry("pool", str(name), context.scenario.scenario.name)
+    if context.run.ledger.entries.get(entry) == "intended":
+        context.run.ledger.gone(entry)
 
 
 def _observe(context: StepContext, exchange: Exchange) -> None:

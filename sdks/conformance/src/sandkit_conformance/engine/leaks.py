@@ -9,6 +9,7 @@ import anyio
 
 from sandkit_conformance.drivers.port import API_KEY_HEADER, Call
 from sandkit_conformance.drivers.side_port import SidePortError
+from sandkit_conformance.engine.cleaning import can_remove_claims
 from sandkit_conformance.engine.context import RUN_LABEL, RunContext
 from sandkit_conformance.engine.result import LeakResult
 from sandkit_conformance.verdict import Verdict
@@ -67,17 +68,27 @@ async def find_leaks(run: RunContext, before: tuple[str, ...] | None) -> LeakRes
     """Take back what no scenario knew of, then count what is left."""
     orphans = await labelled_sandboxes(run)
     left = [f"sandboxes/{name}" for name in orphans if not await delete_sandbox(run, name)]
-    known = [f"{_PLURALS.get(entry.kind, f'{entry.kind}s')}/{entry.name}" for entry in run.ledger.standing()]
+    # No API deletes a claim: without a probe that could, one that stays is nobody's fault.
+    standing = [entry for entry in run.ledger.standing() if entry.kind != "claim" or can_remove_claims(run)]
+    known = [f"{_PLURALS.get(entry.kind, f'{entry.kind}s')}/{entry.name}" for entry in standing]
     left = list(dict.fromkeys([*left, *known]))
     if run.probe is None or "view" not in run.probe.features or before is None:
-        verdict = Verdict.FAIL if left else Verdict.UNOBSERVABLE
-        return LeakResult(verdict, tuple(left), "without a probe only what the API shows was looked at")
+        return LeakResult(Verdict.FAIL if left else Verdict.UNOBSERVABLE, tuple(left), _unseen(run))
     try:
         hidden = await _settled(run, before)
     except SidePortError as error:
         return LeakResult(Verdict.INCONCLUSIVE, tuple(left), str(error))
     leaked = tuple(dict.fromkeys([*left, *hidden]))
     return LeakResult(Verdict.FAIL if leaked else Verdict.PASS, leaked)
+
+
+def _unseen(run: RunContext) -> str:
+    claims = [entry.name for entry in run.ledger.standing() if entry.kind == "claim"]
+    text = "without a probe only what the API shows was looked at"
+    if not claims:
+        return text
+    names = f"{len(claims)} claims whose names begin with sk{run.run_id}-"
+    return f"{text}; {names} may have stayed, remove them by hand"
 
 
 async def _settled(run: RunContext, before: tuple[str, ...]) -> list[str]:
