@@ -10,6 +10,13 @@ from sandkit_server.core.errors import ErrorCode, SandkitError
 from sandkit_server.http.document import parse
 
 
+def _nested(levels: int) -> list[Any]:
+    document: list[Any] = []
+    for _ in range(levels - 1):
+        document = [document]
+    return document
+
+
 @pytest.mark.parametrize(
     ("body", "document"),
     [
@@ -18,6 +25,8 @@ from sandkit_server.http.document import parse
         (rb'"\u00e4\ud83d\ude00\u0000"', "ä😀\x00"),
         (b" \n{} \t", {}),
         (b"12345678901234567890123", 12345678901234567890123),
+        (b"[" * 100 + b"]" * 100, _nested(100)),
+        (b"[" + b"[]," * 500 + b"[]]", [[]] * 501),
         (b'{"a": {"a": 1}, "b": {"a": 2}}', {"a": {"a": 1}, "b": {"a": 2}}),
     ],
 )
@@ -45,8 +54,9 @@ def test_a_document_is_read(body: bytes, document: Any) -> None:
         (b'{"a": -Infinity}', "Infinity"),
         (b'{"a": 1, "a": 1}', "same name twice"),
         (b'[{"b": {"a": 1, "\\u0061": 2}}]', "same name twice"),
-        (b"[" * 100_000, "nested too deeply"),
-        (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, "nested too deeply"),
+        (b"[" * 100_000, "deeper than 100 levels"),
+        (b"[" * 101 + b"]" * 101, "deeper than 100 levels"),
+        (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, "deeper than 100 levels"),
         (b"1" * 5_000, "too many digits"),
         (b"01", "at byte 1"),
         (b"truth", "at byte 0"),

@@ -16,6 +16,10 @@ from sandkit_server.core.errors import ErrorCode, SandkitError
 __all__ = ["parse"]
 
 
+_MAX_DEPTH: Final = 100
+_TOO_DEEP: Final = f"it is nested deeper than {_MAX_DEPTH} levels"
+
+
 def parse(body: bytes) -> Any:
     """The document as dicts, lists, strings, numbers, booleans and None.
 
@@ -39,11 +43,25 @@ def parse(body: bytes) -> Any:
     except UnicodeEncodeError:
         raise _malformed("a \\u escape is half of a surrogate pair") from None
     except RecursionError:
-        raise _malformed("it is nested too deeply") from None
+        raise _malformed(_TOO_DEEP) from None
     except ValueError:
         # The interpreter's limit on the digits of an integer.
         raise _malformed("a number has too many digits") from None
+    # How deep a parser can go depends on the interpreter; how deep a request may go does not. Nearly all have
+    # fewer brackets than that in all.
+    if text.count("[") + text.count("{") > _MAX_DEPTH and _depth(document) > _MAX_DEPTH:
+        raise _malformed(_TOO_DEEP)
     return document
+
+
+def _depth(document: Any) -> int:
+    """Levels of arrays and objects within each other, counted level by level."""
+    depth = 0
+    level = [document]
+    while level := [each for each in level if isinstance(each, list | dict)]:
+        depth += 1
+        level = [item for each in level for item in (each if isinstance(each, list) else each.values())]
+    return depth
 
 
 def _malformed(trouble: str) -> SandkitError:
