@@ -168,7 +168,11 @@ def _curl(step: Step, contract: Contract) -> str | None:
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["scenario", "target", "baseline", "report", "driver"]), default="scenario")
+@click.argument(
+    "name",
+    type=click.Choice(["scenario", "target", "baseline", "report", "driver"]),
+    default="scenario",
+)
 def schema(name: str) -> None:
     """Print one of the suite's JSON Schemas (scenario by default)."""
     click.echo(json.dumps(load_schema(name), indent=2, ensure_ascii=False))
