@@ -93,6 +93,11 @@ def test_a_report_tells_for_every_check_which_way_it_took_and_why(
         "it is sent with another key, or with none"
     }
     assert "checks through the driver and beside it:" in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text()
+    assert "<dt>driver</dt><dd>plain 1</dd>" in page
+    assert ", through plain 1" in page
+    assert ", raw HTTP: it is sent with another key, or with none" in page
+    assert 'name="sandkit-conformance through plain 1"' in (tmp_path / "report.xml").read_text()
     events = [json.loads(line) for line in (tmp_path / "trace.ndjson").read_text().splitlines()]
     via = {event["via"] for event in events if event["kind"] == "exchange" and event["purpose"] == "cleanup"}
     assert via == {"http"}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
+from sandkit_conformance.drivers.port import RAW_HTTP
 from sandkit_conformance.reports.text import printable
 
 _FAILURES: Final = frozenset({"fail"})
@@ -15,7 +16,9 @@ _SKIPS: Final = frozenset({"not-applicable", "excused"})
 
 def junit_xml(document: Mapping[str, Any]) -> str:
     """The document as JUnit XML. What could not be looked at is an error, never a success."""
-    root = ET.Element("testsuites", name="sandkit-conformance", time=str(document["run"]["seconds"]))
+    driver = document["target"]["driver"]
+    name = "sandkit-conformance" if driver == RAW_HTTP else f"sandkit-conformance through {driver}"
+    root = ET.Element("testsuites", name=printable(name), time=str(document["run"]["seconds"]))
     for area in document["areas"]:
         cases = [
             (requirement, check) for requirement in area["requirements"] for check in requirement["checks"]

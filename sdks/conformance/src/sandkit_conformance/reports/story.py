@@ -11,6 +11,7 @@ from typing import Any, Final
 from attrs import field, frozen
 from markupsafe import Markup
 
+from sandkit_conformance.drivers.port import RAW_HTTP
 from sandkit_conformance.reports.curl import curl_command
 from sandkit_conformance.reports.text import printable
 from sandkit_conformance.reports.timeline import timeline
@@ -137,11 +138,19 @@ def _exchange(event: TraceEvent, limit: int) -> Item:
         parts.append(("body received", _cut(data["body"], limit)))
     return Item(
         kind=data["method"],
-        title=printable(f"{_path(data['url'])} → {answer} ({data['took'] * 1000:.0f} ms)"),
+        title=printable(f"{_path(data['url'])} → {answer} ({data['took'] * 1000:.0f} ms){_way(data)}"),
         tone=_status_tone(data),
         parts=tuple(parts),
         curl=printable(curl_command(data)),
     )
+
+
+def _way(data: Mapping[str, Any]) -> str:
+    """Which way an exchange took, where that is worth a word."""
+    if data.get("rawBecause"):
+        return f", raw HTTP: {data['rawBecause']}"
+    via = data.get("via", RAW_HTTP)
+    return "" if via == RAW_HTTP else f", through {via}"
 
 
 def _status_tone(data: Mapping[str, Any]) -> str:
