@@ -136,7 +136,7 @@ async def test_waiting_at_a_gate_ends_in_time(world: World) -> None:
     gate = await world.gate("workload.create")
     begun = time.monotonic()
     assert (await world.control.gate(gate, 0.05))["held"] == 0
-    assert 0.04 < time.monotonic() - begun < 2
+    assert 0.04 < time.monotonic() - begun < 10
 
 
 async def test_a_closed_gate_outlives_a_restart(world: World) -> None:
@@ -153,19 +153,19 @@ async def test_latency_is_time_of_the_injected_clock(world: World) -> None:
     await world.fault("workload.create", "latency", seconds=30, times=1)
     creating = asyncio.ensure_future(world.create())
     await world.settled()
-    await world.engine.clock.advance(29)
+    await world.engine.clock.advance(10)
     assert not creating.done()
-    await world.engine.clock.advance(2)
+    await world.engine.clock.advance(21)
     await creating
 
 
 async def test_advance_returns_when_everything_due_has_settled(make_world: MakeWorld) -> None:
     world = await make_world(MemorySettings())
-    ids = [await world.running(timeout_seconds=60 + index) for index in range(3)]
+    ids = [await world.running(timeout_seconds=lifetime) for lifetime in (60, 61, 600)]
     before = world.engine.clock.now()
     begun = time.monotonic()
     answer = await world.control.advance(61.5)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
     assert (world.engine.clock.now() - before).total_seconds() >= 61.5
     assert answer["time"] <= world.engine.clock.now().isoformat()
     assert world.census()["workloads"] == [ids[2]]
@@ -177,7 +177,7 @@ async def test_a_long_advance_is_quick_although_something_is_tried_again_and_aga
     await world.service.delete_sandbox(sandbox_id)
     begun = time.monotonic()
     await world.engine.clock.advance(86_400)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10
     await world.control.remove_fault(None)
     await world.gone(sandbox_id)
 

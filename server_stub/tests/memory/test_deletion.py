@@ -105,9 +105,9 @@ async def test_what_cannot_be_removed_at_first_is_removed_in_the_end(world: Worl
 
 async def test_expiry_while_paused_terminates(world: World) -> None:
     sandbox_id = await world.paused(claim("mine"), timeout_seconds=60)
-    await world.engine.clock.advance(59)
+    await world.engine.clock.advance(30)
     assert (await world.service.get_sandbox(sandbox_id)).status.state is SandboxState.PAUSED
-    await world.engine.clock.advance(2)
+    await world.engine.clock.advance(31)
     await world.gone(sandbox_id)
     await world.require_empty()
 

@@ -95,9 +95,9 @@ async def test_a_workload_that_never_gets_ready_is_failed_and_swept(
 async def test_a_workload_that_is_not_ready_in_time_is_failed_and_swept(world: World) -> None:
     await world.gate("workload.ready")
     sandbox = await world.create(claim("mine"))
-    await world.engine.clock.advance(world.policy.ready_timeout - 1)
+    await world.engine.clock.advance(world.policy.ready_timeout - 30)
     assert (await world.service.get_sandbox(sandbox.id)).status.state is SandboxState.PENDING
-    await world.engine.clock.advance(2)
+    await world.engine.clock.advance(31)
     failed = await world.until(sandbox.id, SandboxState.FAILED)
     assert failed.status.reason == "ReadyTimeout"
     await world.require_empty(workloads=[sandbox.id])

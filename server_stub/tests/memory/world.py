@@ -33,7 +33,7 @@ from sandkit_server.runtimes.memory import (
 T = TypeVar("T")
 
 CALLER = Caller("tester")
-PATIENCE = 5.0
+PATIENCE = 15.0
 QUICK = MemorySettings(transition_seconds=0.002, retry_seconds=(0.005, 0.02))
 
 IMAGE = CreateSandbox(
