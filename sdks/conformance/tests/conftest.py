@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from sandkit_conformance.scenario.loader import parse_suite
 from sandkit_conformance.target import DEFAULT_BUDGETS, Target
 from sandkit_conformance.trace import Trace
 
+from .command_lines import SCENARIO
 from .fakes import FakeControl, FakeProbe
 from .tiny_server import KEY, Server, tiny_server
 
@@ -107,3 +109,16 @@ def play(catalogue: Catalogue, server: Server) -> Play:
         return Played(result, run)
 
     return _play
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_KEY", KEY)
+
+
+@pytest.fixture
+def scenarios(tmp_path: Path) -> Path:
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    (folder / "pause.yaml").write_text(SCENARIO)
+    return folder
