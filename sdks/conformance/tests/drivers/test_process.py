@@ -32,9 +32,24 @@ async def test_a_driver_that_ends_is_told_with_what_it_said_and_without_the_key(
     assert "no server, key [redacted]" in str(caught.value)
 
 
+async def test_the_key_stands_in_no_excerpt_of_what_a_driver_wrote() -> None:
+    with pytest.raises(DriverError) as caught:
+        await ask(f"input(); print('{'x' * 115} hush-hush')")
+    assert "hush" not in str(caught.value)
+    assert "xxx" in str(caught.value)
+
+
 async def test_a_driver_that_is_killed_is_told() -> None:
     with pytest.raises(DriverError, match="ended by signal 9"):
         await ask("import os, sys; sys.stdin.readline(); os.kill(os.getpid(), 9)")
+
+
+async def test_a_driver_that_ends_while_it_is_written_to_is_told_the_same_way() -> None:
+    text = "import os, sys; sys.stdin.readline(); os.close(0); sys.exit('gone')"
+    async with running(program(text)) as process:
+        large = {"type": "call", "id": 1, "body": "x" * 4_000_000}
+        with pytest.raises(DriverError, match="it ended with exit code 1; on standard error: gone"):
+            await process.ask(large, 5)
 
 
 async def test_a_driver_that_hangs_is_given_up_and_ended() -> None:

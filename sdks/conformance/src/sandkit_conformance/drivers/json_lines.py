@@ -27,6 +27,7 @@ from sandkit_conformance.drivers.protocol import (
     DriverError,
     call_line,
     hello,
+    masked,
     why_raw,
 )
 
@@ -67,9 +68,8 @@ class JsonLinesDriver:
         """
         welcome = await self.process.ask(hello(self.address), _HELLO_SECONDS)
         if welcome["type"] != "hello" or welcome["id"] != HELLO_ID:
-            raise DriverError(
-                f"the driver answered hello with {welcome['type']}: {welcome.get('message', '')}"
-            )
+            said = masked(welcome.get("message", ""), self.address.api_key)
+            raise DriverError(f"the driver answered hello with {welcome['type']}: {said}")
         unknown = [name for name in welcome["operations"] if name not in self.contract.operations]
         if unknown:
             raise DriverError(f"the driver offers {unknown[0]}, which is no operation of the spec")
@@ -121,7 +121,7 @@ class JsonLinesDriver:
         return self._answered(empty, answer)
 
     def _failed(self, empty: Exchange, answer: dict[str, Any]) -> Exchange | str:
-        kind, message = answer["kind"], answer["message"]
+        kind, message = answer["kind"], masked(answer["message"], self.address.api_key)
         if kind == "inexpressible":
             return f"the driver cannot express it: {message}"
         if kind not in _FAILURES:

@@ -14,8 +14,7 @@ import anyio
 from anyio.abc import Process
 from attrs import define, field
 
-from sandkit_conformance.drivers.protocol import DriverError, encode, read_answer
-from sandkit_conformance.redaction import MASK
+from sandkit_conformance.drivers.protocol import DriverError, encode, masked, read_answer
 
 _LONGEST_LINE: Final = 32 * 1024 * 1024
 _EVIDENCE: Final = 16 * 1024
@@ -43,6 +42,7 @@ class DriverProcess:
     _awaited: dict[int, _Awaited] = field(factory=dict)
     _abandoned: set[int] = field(factory=set)
     _writing: anyio.Lock = field(factory=anyio.Lock)
+    _finished: anyio.Event = field(factory=anyio.Event)
 
     async def ask(self, line: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """Write one line and wait for its answer. A caller that is cancelled cancels the call, too.
@@ -80,7 +80,7 @@ class DriverProcess:
         size = self.stderr.seek(0, os.SEEK_END)
         self.stderr.seek(max(0, size - _EVIDENCE))
         text = self.stderr.read().decode("utf-8", "replace").strip()
-        return text.replace(self.secret, MASK) if self.secret else text
+        return masked(text, self.secret)
 
     async def cancel(self, identity: int) -> None:
         """Say that an answer is not wanted any more."""
@@ -102,6 +102,9 @@ class DriverProcess:
             async with self._writing:
                 await stdin.send(encode(line))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+            # Most likely it has ended, and the reading side is about to find out how.
+            with anyio.move_on_after(_KILL_SECONDS):
+                await self._finished.wait()
             self._break("it does not read any more")
 
     def _break(self, why: str) -> None:
@@ -120,7 +123,7 @@ class DriverProcess:
                 *lines, tail = rest.split(b"\n")
                 rest = bytearray(tail)
                 for line in lines:
-                    self._take(read_answer(bytes(line)))
+                    self._take(read_answer(bytes(line), self.secret))
                 if len(rest) > _LONGEST_LINE:
                     raise DriverError(f"it wrote a line of more than {_LONGEST_LINE // 1024 // 1024} MiB")
         except DriverError as error:
@@ -129,6 +132,8 @@ class DriverProcess:
             self._break("its standard output broke")
         else:
             self._break(await self._how_it_ended())
+        finally:
+            self._finished.set()
 
     def _take(self, answer: dict[str, Any]) -> None:
         identity = int(answer["id"])

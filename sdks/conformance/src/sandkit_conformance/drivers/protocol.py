@@ -13,6 +13,7 @@ from jsonschema.exceptions import best_match
 
 from sandkit_conformance.drivers.port import API_KEY_HEADER, REQUEST_ID_HEADER, Call
 from sandkit_conformance.failures import SuiteError
+from sandkit_conformance.redaction import MASK
 from sandkit_conformance.scenario.schema import load_schema
 
 PROTOCOL: Final = "sandkit-driver/1"
@@ -120,13 +121,18 @@ def encode(line: Mapping[str, Any]) -> bytes:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def read_answer(line: bytes) -> dict[str, Any]:
-    """An answer of a driver, held against the schema.
+def masked(text: str, secret: str | None) -> str:
+    """The text without the key: what a driver writes ends up in reports."""
+    return text.replace(secret, MASK) if secret else text
+
+
+def read_answer(line: bytes, secret: str | None = None) -> dict[str, Any]:
+    """An answer of a driver, held against the schema; the errors do not show the secret.
 
     Raises:
         DriverError: it is not an answer of this protocol.
     """
-    shown = line[:_SHOWN].decode("utf-8", "replace")
+    shown = masked(line.decode("utf-8", "replace"), secret)[:_SHOWN]
     try:
         answer = json.loads(line)
     except (ValueError, RecursionError):
@@ -137,5 +143,7 @@ def read_answer(line: bytes) -> dict[str, Any]:
     error = best_match(_validator(part).iter_errors(answer))
     if error is not None:
         pointer = "".join(f"/{step}" for step in error.absolute_path) or "the line"
-        raise DriverError(f"its {answer['type']} breaks the protocol, {pointer}: {error.message[:_SHOWN]}")
+        raise DriverError(
+            f"its {answer['type']} breaks the protocol, {pointer}: {masked(error.message, secret)[:_SHOWN]}"
+        )
     return dict(answer)
