@@ -13,7 +13,6 @@ from sandkit_conformance.mutants.trial import Fate, try_mutant
 CHOSEN = {
     "pause-second-pause-accepted": "PAU-06",
     "pause-runs-before-the-key-is-checked": "PAU-04",
-    "pause-keeps-the-pod": "PAU-13",
     "pause-removes-the-pod-first": "PAU-14",
     "pause-race-has-many-winners": "PAU-15",
     "resume-reuses-the-first-snapshot": "RES-07",
@@ -26,9 +25,11 @@ CHOSEN = {
     "volumes-sweep-by-one-label": "VOL-05",
     "volumes-owner-reference-lost": "VOL-06",
     "volumes-sweep-after-a-failed-delete": "VOL-10",
-    "volumes-claim-of-another-mounted": "VOL-16",
     "volumes-pause-recreates-claims": "VOL-23",
     "volumes-restart-forgets-the-sweep": "VOL-25",
+    "envelope-without-message": "API-01",
+    "idempotency-other-body-accepted": "API-69",
+    "metadata-patched-entry-by-entry": "API-97",
 }
 
 

@@ -40,7 +40,7 @@ class MutantEntry:
     defect: str
     also: Mapping[str, str] = field(factory=dict)
     lacks: tuple[str, ...] = ()
-    choices: Mapping[str, str] = field(factory=dict)
+    choices: Mapping[str, Any] = field(factory=dict)
 
     @property
     def area(self) -> str:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sandkit_server.testing.mutants.benign import BENIGN
+from sandkit_server.testing.mutants.changes import CHANGES
 from sandkit_server.testing.mutants.claims import CLAIMS
+from sandkit_server.testing.mutants.creation import CREATION
 from sandkit_server.testing.mutants.deletion import DELETION
 from sandkit_server.testing.mutants.expiry import EXPIRY
+from sandkit_server.testing.mutants.listing import LISTING
 from sandkit_server.testing.mutants.mutant import Kind, Mutant
 from sandkit_server.testing.mutants.owners import OWNERS
 from sandkit_server.testing.mutants.pause import PAUSE
+from sandkit_server.testing.mutants.protocol import PROTOCOL
 from sandkit_server.testing.mutants.resume import RESUME
+from sandkit_server.testing.mutants.rules import RULES
 
 CONTROL = Mutant(
     id="control",
@@ -19,7 +25,8 @@ CONTROL = Mutant(
     kind=Kind.CONTROL,
 )
 
-_ALL = (CONTROL, *PAUSE, *RESUME, *EXPIRY, *DELETION, *CLAIMS, *OWNERS)
+_BROKEN = (PAUSE, RESUME, EXPIRY, DELETION, CLAIMS, OWNERS, PROTOCOL, RULES, CREATION, LISTING, CHANGES)
+_ALL = (CONTROL, *BENIGN, *(mutant for area in _BROKEN for mutant in area))
 
 MUTANTS: Mapping[str, Mutant] = {mutant.id: mutant for mutant in _ALL}
 

@@ -14,6 +14,7 @@ from sandkit_server.runtimes.memory.controller import Controller
 from sandkit_server.runtimes.memory.pausing import RootfsPause
 from sandkit_server.runtimes.memory.records import WorkloadRecord
 from sandkit_server.runtimes.memory.stopping import Stopper
+from sandkit_server.testing.mutants.lenient import forgives
 from sandkit_server.testing.mutants.mutant import Mutant, service, swap
 
 Call = Callable[..., Awaitable[Any]]
@@ -43,15 +44,6 @@ async def _forgotten_in_transition(real: LifecycleService, sandbox_id: str, expi
     if sandbox.status.state in _IN_TRANSITION and sandbox.expires_at is not None:
         return expires_at
     return await real.renew(sandbox_id, expires_at)
-
-
-async def _give_an_expiry(real: LifecycleService, sandbox_id: str, expires_at: datetime) -> datetime:
-    try:
-        return await real.renew(sandbox_id, expires_at)
-    except SandkitError as error:
-        if error.code is not ErrorCode.SANDBOX_NO_AUTOMATIC_EXPIRATION:
-            raise
-        return expires_at
 
 
 def _any_instant(original: Callable[..., None]) -> Callable[..., None]:
@@ -118,7 +110,9 @@ EXPIRY = (
         id="expiry-renewal-without-an-expiry-accepted",
         requirement="TTL-04",
         defect="A renewal of a sandbox without an expiry is answered 200 with the instant it asked for.",
-        alter=service(renew=_give_an_expiry),
+        alter=forgives(
+            "renew", ErrorCode.SANDBOX_NO_AUTOMATIC_EXPIRATION, lambda _sandbox_id, expires_at: expires_at
+        ),
     ),
     Mutant(
         id="expiry-skips-paused-sandboxes",

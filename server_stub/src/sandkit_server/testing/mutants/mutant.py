@@ -74,7 +74,7 @@ class Mutant:
     also: Mapping[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
-    choices: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, Any] = field(default_factory=dict)
     kind: Kind = Kind.MUTANT
 
     @contextmanager

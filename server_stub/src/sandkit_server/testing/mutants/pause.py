@@ -9,7 +9,6 @@ from typing import Any
 
 from sandkit_server.core.errors import ErrorCode, SandkitError
 from sandkit_server.core.model import Page, PageRequest, Sandbox, SandboxFilter, SandboxState
-from sandkit_server.core.port_errors import VersionConflict
 from sandkit_server.core.ports import Ports, Workload
 from sandkit_server.core.sandboxes import Sandboxes
 from sandkit_server.core.service import LifecycleService
@@ -17,33 +16,12 @@ from sandkit_server.http.application import Application
 from sandkit_server.http.exchange import Answer, Request
 from sandkit_server.main import Alterations
 from sandkit_server.runtimes.memory.pausing import FreezePause, RootfsPause
-from sandkit_server.runtimes.memory.provider import MemoryWorkloads
 from sandkit_server.runtimes.memory.records import WorkloadRecord
 from sandkit_server.testing.mutants.exchanges import Reply, answers
+from sandkit_server.testing.mutants.lenient import forgives, losers_win, shrugs
 from sandkit_server.testing.mutants.mutant import Mutant, overlay, ports, service, swap
 
 Call = Callable[..., Awaitable[Any]]
-
-
-def shrugs(operation: str, *states: SandboxState) -> Alterations:
-    """Accept ``operation`` of a sandbox in one of ``states`` and do nothing about it."""
-
-    async def pretend(real: LifecycleService, sandbox_id: str) -> Sandbox:
-        sandbox = await real.get_sandbox(sandbox_id)
-        if sandbox.status.state in states:
-            return sandbox
-        accepted: Sandbox = await getattr(real, operation)(sandbox_id)
-        return accepted
-
-    return service(**{operation: pretend})
-
-
-async def _pretend_it_exists(real: LifecycleService, sandbox_id: str) -> None:
-    try:
-        await real.pause(sandbox_id)
-    except SandkitError as error:
-        if error.code is not ErrorCode.SANDBOX_SANDBOX_NOT_FOUND:
-            raise
 
 
 def _pause_after_the_resume() -> Alterations:
@@ -176,22 +154,6 @@ def _pod_first(original: Call) -> Call:
     return attempt
 
 
-def _last_writer_wins(original: Call) -> Call:
-    async def intend(
-        self: MemoryWorkloads, sandbox_id: str, version: str, source: SandboxState, target: SandboxState
-    ) -> Workload:
-        try:
-            workload: Workload = await original(self, sandbox_id, version, source, target)
-        except VersionConflict:
-            record = self._engine.workloads.find(sandbox_id)
-            if record is not None and record.state is target is SandboxState.PAUSING:
-                return record.port
-            raise
-        return workload
-
-    return intend
-
-
 def _replicas_do_not_matter(real: Ports) -> Ports:
     async def get(workloads: Any, sandbox_id: str) -> Workload:
         workload: Workload = await workloads.get(sandbox_id)
@@ -226,7 +188,7 @@ PAUSE = (
         id="pause-accepts-an-unknown-id",
         requirement="PAU-03",
         defect="A pause is put into a queue without a look whether the sandbox exists.",
-        alter=service(pause=_pretend_it_exists),
+        alter=forgives("pause", ErrorCode.SANDBOX_SANDBOX_NOT_FOUND),
     ),
     Mutant(
         id="pause-runs-before-the-key-is-checked",
@@ -311,7 +273,7 @@ PAUSE = (
         requirement="PAU-15",
         defect="A pause that lost the compare-and-set is answered 202, since the sandbox is pausing all "
         "the same.",
-        substitutions=swap(MemoryWorkloads, "_intend", _last_writer_wins),
+        substitutions=losers_win(SandboxState.PAUSING),
     ),
     Mutant(
         id="pause-ignores-replicas",

@@ -7,8 +7,6 @@ from typing import Any
 
 from sandkit_server.core.errors import ErrorCode, SandkitError
 from sandkit_server.core.model import Endpoint, EndpointQuery, Sandbox, SandboxState, SnapshotState
-from sandkit_server.core.port_errors import VersionConflict
-from sandkit_server.core.ports import Workload
 from sandkit_server.core.service import LifecycleService
 from sandkit_server.runtimes.memory.engine import MemoryEngine
 from sandkit_server.runtimes.memory.failure import StepFailed
@@ -17,8 +15,8 @@ from sandkit_server.runtimes.memory.provider import MemoryWorkloads
 from sandkit_server.runtimes.memory.records import PodRecord, WorkloadRecord
 from sandkit_server.runtimes.memory.starting import Starter
 from sandkit_server.testing.mutants.exchanges import Reply, answers
-from sandkit_server.testing.mutants.mutant import Mutant, service, swap
-from sandkit_server.testing.mutants.pause import shrugs
+from sandkit_server.testing.mutants.lenient import forgives, losers_win, shrugs
+from sandkit_server.testing.mutants.mutant import Mutant, swap
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -47,14 +45,6 @@ def _restart_what_runs(original: Call) -> Call:
 def _engine_of(lifecycle: LifecycleService) -> MemoryEngine:
     engine: MemoryEngine = lifecycle._ports.workloads._engine  # type: ignore[attr-defined]
     return engine
-
-
-async def _pretend_it_exists(real: LifecycleService, sandbox_id: str) -> None:
-    try:
-        await real.resume(sandbox_id)
-    except SandkitError as error:
-        if error.code is not ErrorCode.SANDBOX_SANDBOX_NOT_FOUND:
-            raise
 
 
 def _from_the_public_image(original: Call) -> Call:
@@ -98,22 +88,6 @@ def _old_address(original: Call) -> Call:
         return found
 
     return endpoint
-
-
-def _last_writer_wins(original: Call) -> Call:
-    async def intend(
-        self: MemoryWorkloads, sandbox_id: str, version: str, source: SandboxState, target: SandboxState
-    ) -> Workload:
-        try:
-            workload: Workload = await original(self, sandbox_id, version, source, target)
-        except VersionConflict:
-            record = self._engine.workloads.find(sandbox_id)
-            if record is not None and record.state is target is SandboxState.RESUMING:
-                return record.port
-            raise
-        return workload
-
-    return intend
 
 
 def _drop_the_snapshot(original: Call) -> Call:
@@ -205,7 +179,7 @@ RESUME = (
         id="resume-accepts-an-unknown-id",
         requirement="RES-05",
         defect="A resume is put into a queue without a look whether the sandbox exists.",
-        alter=service(resume=_pretend_it_exists),
+        alter=forgives("resume", ErrorCode.SANDBOX_SANDBOX_NOT_FOUND),
     ),
     Mutant(
         id="resume-starts-from-the-first-image",
@@ -239,7 +213,7 @@ RESUME = (
         requirement="RES-09",
         defect="A resume that lost the compare-and-set is answered 202, since the sandbox is resuming "
         "all the same.",
-        substitutions=swap(MemoryWorkloads, "_intend", _last_writer_wins),
+        substitutions=losers_win(SandboxState.RESUMING),
     ),
     Mutant(
         id="resume-drops-the-snapshot-on-failure",
