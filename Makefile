@@ -87,6 +87,10 @@ lint-specs: setup $(NODE)/node_modules/.setup-done ## check specs/: Redocly, the
 	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(REDOCLY) lint --config specs/redocly.yaml specs/lifecycle.yaml
 	@$(BIN)/python -m sandkit_codegen lint
 
+.PHONY: review
+review: setup ## accept the checks of a changed promise after looking at them: make review ID=PAU-01
+	@$(BIN)/python scripts/review.py accept $(ID)
+
 # --- checks -----------------------------------------------------------------------------------------------------------------
 
 # Processes pytest may use; PYTEST_ARGS passes anything else on (make test PYTEST_ARGS='-k pause').

@@ -35,11 +35,8 @@ class Requirement:
     notes: str = ""
     testable_on: tuple[str, ...] = ("memory",)
     checked_elsewhere: str | None = None
-
-    @property
-    def digest(self) -> str:
-        """Fingerprint of the promise's own words; a changed text asks for a reviewed check."""
-        return hashlib.sha256(f"{self.level} {self.authority} {self.text}".encode()).hexdigest()[:16]
+    # Of the promise itself, without rationale and notes; another digest asks for another look at the checks.
+    digest: str = ""
 
 
 @frozen
@@ -134,6 +131,7 @@ def _requirement(entry: Mapping[str, Any], area: str) -> Requirement:
         notes=" ".join(entry.get("notes", "").split()),
         testable_on=tuple(entry.get("testable_on", ("memory",))),
         checked_elsewhere=entry.get("check"),
+        digest=entry.get("digest", ""),
     )
 
 
