@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from sandkit_conformance.mutants.listing import MutantEntry
-from sandkit_conformance.mutants.trial import Fate, try_mutant
+from sandkit_conformance.mutants.trial import Fate, Scope, try_mutant
 
 CHOSEN = {
     "pause-second-pause-accepted": "PAU-06",
@@ -38,7 +38,7 @@ CHOSEN = {
 def test_the_suite_finds_exactly_the_defect(
     name: str, requirement: str, command: tuple[str, ...], entries: dict[str, MutantEntry]
 ) -> None:
-    trial = try_mutant(command, entries[name], whole_suite=False)
+    trial = try_mutant(command, entries[name], Scope.NEAR)
     assert trial.fate is Fate.KILLED, trial
     assert trial.entry.requirement == requirement
     assert set(trial.accused) <= {requirement, *trial.entry.also}

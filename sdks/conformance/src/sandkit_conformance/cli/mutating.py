@@ -21,7 +21,7 @@ from sandkit_conformance.mutants.campaign import (
     unproved,
 )
 from sandkit_conformance.mutants.listing import read_listing
-from sandkit_conformance.mutants.trial import Trial
+from sandkit_conformance.mutants.trial import Scope, Trial
 from sandkit_conformance.scenario.loader import load_suite
 from sandkit_conformance.verdict import ExitCode
 
@@ -37,10 +37,10 @@ from sandkit_conformance.verdict import ExitCode
 @click.option("--only", "patterns", multiple=True, metavar="GLOB", help="Ids or requirements.")
 @click.option(
     "--scope",
-    type=click.Choice(["area", "all"]),
-    default="area",
+    type=click.Choice([str(one) for one in Scope]),
+    default=str(Scope.NEAR),
     show_default=True,
-    help="Play the scenarios of the mutant's areas, or the whole suite, against each.",
+    help="Play what is near the broken requirement, its area, or the whole suite, against each mutant.",
 )
 @click.option(
     "--jobs", type=click.IntRange(1, 64), help="Mutants tried at the same time [default: two per processor]."
@@ -57,7 +57,7 @@ def mutants(
     trials = run_campaign(
         command,
         entries,
-        whole_suite=scope == "all",
+        scope=Scope(scope),
         jobs=jobs or 2 * (os.cpu_count() or 1),
         listener=lambda trial: out.print("." if trial.fate.good else "[red]x[/red]", end=""),
     )

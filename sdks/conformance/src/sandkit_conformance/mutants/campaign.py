@@ -12,7 +12,7 @@ from attrs import frozen
 
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.mutants.listing import Kind, MutantEntry
-from sandkit_conformance.mutants.trial import Fate, Trial, try_mutant
+from sandkit_conformance.mutants.trial import Fate, Scope, Trial, try_mutant
 
 FORMAT: Final = "sandkit-mutants-report/1"
 
@@ -49,7 +49,7 @@ def run_campaign(
     command: tuple[str, ...],
     entries: tuple[MutantEntry, ...],
     *,
-    whole_suite: bool,
+    scope: Scope,
     jobs: int,
     listener: Callable[[Trial], None],
 ) -> tuple[Trial, ...]:
@@ -58,9 +58,7 @@ def run_campaign(
     order = sorted(entries, key=lambda entry: entry.kind is Kind.MUTANT)
     done: dict[str, Trial] = {}
     with ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as pool:
-        waiting: set[Future[Trial]] = {
-            pool.submit(try_mutant, command, entry, whole_suite) for entry in order
-        }
+        waiting: set[Future[Trial]] = {pool.submit(try_mutant, command, entry, scope) for entry in order}
         try:
             while waiting:
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)

@@ -37,6 +37,17 @@ _BUDGETS: Final[Mapping[str, float]] = {
 _NOT_GREEN: Final = frozenset({Verdict.FAIL, Verdict.BLOCKED, Verdict.HARNESS_ERROR, Verdict.INCONCLUSIVE})
 
 
+class Scope(StrEnum):
+    """How much of the suite is played against a mutant; sound servers always get all of it.
+
+    `near` is the scenario files that check what the mutant breaks, or the area of a standing check.
+    """
+
+    NEAR = "near"
+    AREA = "area"
+    ALL = "all"
+
+
 class Fate(StrEnum):
     """What became of a variant."""
 
@@ -70,12 +81,12 @@ class Trial:
     seconds: float = 0.0
 
 
-def try_mutant(command: tuple[str, ...], entry: MutantEntry, whole_suite: bool) -> Trial:
-    """Serve one variant and play the suite, or the part that belongs to the variant's area, against it."""
+def try_mutant(command: tuple[str, ...], entry: MutantEntry, scope: Scope) -> Trial:
+    """Serve one variant and play the suite, as far as the scope goes, against it."""
     began = time.monotonic()
     try:
         with served(command, entry.id) as server:
-            result = _play(server, entry, whole_suite)
+            result = _play(server, entry, scope)
         trial = judge(entry, result)
     except SuiteError as error:
         trial = Trial(entry, Fate.ERROR, note=str(error))
@@ -112,11 +123,11 @@ def _note(entry: MutantEntry, accused: Mapping[str, str]) -> str:
     return "; ".join([*unexpected, *missing])
 
 
-def _play(server: Served, entry: MutantEntry, whole_suite: bool) -> RunResult:
+def _play(server: Served, entry: MutantEntry, scope: Scope) -> RunResult:
     catalogue, suite = load_catalogue(), _suite()
     options = RunOptions(
         profile=PROFILES["full"],
-        patterns=() if whole_suite or entry.requirement is None else _patterns(entry, suite),
+        patterns=_patterns(entry, suite, scope),
         gate="all",
         seed=0,
         run_id="mutant",
@@ -129,13 +140,19 @@ def _suite() -> Suite:
     return load_suite(load_catalogue())
 
 
-def _patterns(entry: MutantEntry, suite: Suite) -> tuple[str, ...]:
-    """The areas the variant is about, and what every answer is held against."""
-    areas = dict.fromkeys(name.partition("-")[0] for name in (entry.requirement or "", *entry.also))
-    standing = dict.fromkeys(
-        check.check for check in suite.standing if check.check.partition("-")[0] not in areas
-    )
-    return (*(f"{area}-*" for area in areas), *standing)
+def _patterns(entry: MutantEntry, suite: Suite, scope: Scope) -> tuple[str, ...]:
+    """The requirements a run against the variant is about; none for all of them."""
+    own = {entry.requirement, *entry.also} - {None}
+    if scope is Scope.ALL or not own:
+        return ()
+    standing = {check.check for check in suite.standing}
+    if scope is Scope.AREA or own & standing:
+        areas = {name.partition("-")[0] for name in own if name}
+        return tuple(sorted({f"{area}-*" for area in areas} | standing))
+    checked = [(one.position.file, {step.check for step in one.checks()}) for one in suite.scenarios]
+    files = {file for file, checks in checked if checks & own}
+    near = {check for file, checks in checked if file in files for check in checks if check}
+    return tuple(sorted(near | standing | {name for name in own if name}))
 
 
 def _target(server: Served, entry: MutantEntry, catalogue: Catalogue) -> Target:

@@ -164,6 +164,7 @@ CHANGES = (
         requirement="API-102",
         defect="A renewal is answered with the new expiry, and the old one stays in force.",
         alter=service(renew=_told_and_forgotten),
+        also={"API-103": "It reads the expiry back after each renewal."},
     ),
     Mutant(
         id="snapshots-go-with-their-sandbox",

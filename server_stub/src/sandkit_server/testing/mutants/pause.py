@@ -15,11 +15,12 @@ from sandkit_server.core.service import LifecycleService
 from sandkit_server.http.application import Application
 from sandkit_server.http.exchange import Answer, Request
 from sandkit_server.main import Alterations
-from sandkit_server.runtimes.memory.pausing import FreezePause, RootfsPause
+from sandkit_server.runtimes.memory.pausing import RootfsPause
+from sandkit_server.runtimes.memory.pod_table import PodTable
 from sandkit_server.runtimes.memory.records import WorkloadRecord
 from sandkit_server.testing.mutants.exchanges import Reply, answers
 from sandkit_server.testing.mutants.lenient import forgives, losers_win, shrugs
-from sandkit_server.testing.mutants.mutant import Mutant, overlay, ports, service, swap
+from sandkit_server.testing.mutants.mutant import Mutant, always, overlay, ports, service, swap
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -60,7 +61,7 @@ def _show_the_pod_going(original: Call) -> Call:
     async def release(self: RootfsPause, record: WorkloadRecord) -> None:
         if record.state is SandboxState.PAUSING:
             sandbox = record.port.sandbox
-            status = replace(sandbox.status, state=SandboxState.STOPPING)
+            status = replace(sandbox.status, state=SandboxState.PENDING)
             record.port = replace(record.port, sandbox=replace(sandbox, status=status))
             await asyncio.sleep(0.1)
         await original(self, record)
@@ -125,16 +126,6 @@ def _keep_the_pod(_original: Call) -> Call:
     return release
 
 
-def _freeze_nothing(_original: Call) -> Call:
-    async def turn(
-        self: FreezePause, record: WorkloadRecord, source: SandboxState, target: SandboxState, **_how: bool
-    ) -> None:
-        await self._shop.pace()
-        self._engine.workloads.transition(record, source, target)
-
-    return turn
-
-
 def _pod_first(original: Call) -> Call:
     async def attempt(self: RootfsPause, record: WorkloadRecord) -> Any:
         pods = self._engine.pods
@@ -178,10 +169,9 @@ PAUSE = (
         alter=answers(_own_request_id),
     ),
     Mutant(
-        id="pause-shows-the-pod-stopping",
+        id="pause-shows-the-pod-pending",
         requirement="PAU-02",
-        defect="While a pause releases the pod, the pod's own Stopping shines through as the sandbox's "
-        "state.",
+        defect="The state follows the pod: while a pause releases it, the sandbox is shown as Pending.",
         substitutions=swap(RootfsPause, "release_pod", _show_the_pod_going),
     ),
     Mutant(
@@ -257,7 +247,7 @@ PAUSE = (
         id="pause-freezes-nothing",
         requirement="PAU-13",
         defect="A pause by freezing notes the state and never tells the cgroup.",
-        substitutions=swap(FreezePause, "_turn", _freeze_nothing),
+        substitutions=swap(PodTable, "set_frozen", always(None)),
         options=("--pause-mode", "freeze"),
         lacks=("pause.rootfs",),
         choices={"pauseMode": "freeze"},
