@@ -173,6 +173,8 @@ def test_a_very_long_message_and_body_are_cut() -> None:
         ("-3", None),
         ("1.5", None),
         ("soon", None),
+        ("Mon, 02 Nov 99999999999999999999 09:30:05 GMT", None),
+        ("Mon, 02 Nov 2026 09:30:05 +99999999999999", None),
         ("²", None),
         ("", None),
         (None, None),

@@ -114,6 +114,8 @@ def test_one_client_belongs_to_one_event_loop() -> None:
     assert asyncio.run(read()) == "sbx-1"
     with pytest.raises(ConfigurationError, match="another event loop"):
         asyncio.run(read())
+    with pytest.raises(ConfigurationError, match="another event loop"):
+        asyncio.run(client.close())
 
 
 async def test_a_list_can_be_awaited_or_iterated_and_sends_nothing_before() -> None:

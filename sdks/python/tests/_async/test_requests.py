@@ -334,6 +334,7 @@ async def test_the_time_out_is_the_clients_or_the_calls() -> None:
         (RequestOptions(idempotency_key=""), "idempotency key"),
         (RequestOptions(idempotency_key="with blank"), "idempotency key"),
         (RequestOptions(idempotency_key="x" * 256), "idempotency key"),
+        (RequestOptions(idempotency_key=7), "idempotency key"),  # type: ignore[arg-type]
         (RequestOptions(request_id="line\nbreak"), "x-request-id"),
         (RequestOptions(headers={"bad name": "x"}), "bad name"),
         (RequestOptions(headers={"x-name": "läuft nicht"}), "x-name"),
@@ -379,3 +380,24 @@ async def test_a_renewal_by_a_timedelta_counts_from_now() -> None:
         await client.sandboxes.renew("s", timedelta(hours=2))
     sent = datetime.fromisoformat(json.loads(server.requests[0].content)["expiresAt"])
     assert before <= sent - timedelta(hours=2) <= datetime.now(UTC)
+
+
+async def test_a_renewal_beyond_any_calendar_is_refused_before_anything_is_sent() -> None:
+    server = ScriptedTransport()
+    async with AsyncClient("key", transport=server) as client:
+        with pytest.raises(ValueError, match="no calendar"):
+            await client.sandboxes.renew("sbx-1", timedelta.max)
+    assert server.requests == []
+
+
+async def test_an_address_that_cannot_be_sent_is_refused_as_our_own_error() -> None:
+    server = ScriptedTransport()
+    async with AsyncClient("key", transport=server) as client:
+        with pytest.raises(ConfigurationError, match=r"getSandbox cannot be sent: URL too long"):
+            await client.sandboxes.get("x" * 70_000)
+        with pytest.raises(ConfigurationError, match=r"listSandboxes cannot be sent: URL too long"):
+            await client.sandboxes.list(metadata={"team": "x" * 70_000})
+    async with AsyncClient("key", "http://xn--", transport=server) as client:
+        with pytest.raises(ConfigurationError, match=r"correct the base URL"):
+            await client.health()
+    assert server.requests == []

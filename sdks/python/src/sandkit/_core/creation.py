@@ -124,10 +124,13 @@ def expiry(value: datetime | timedelta, now: datetime | None = None) -> datetime
 
     Raises:
         TypeError: It is neither a datetime nor a timedelta.
-        ValueError: It has no UTC offset.
+        ValueError: It has no UTC offset, or lies beyond the year 9999.
     """
     if isinstance(value, timedelta):
-        return (now or datetime.now(UTC)) + value
+        try:
+            return (now or datetime.now(UTC)) + value
+        except OverflowError as problem:
+            raise ValueError(f"expires_at is {value} from now, which no calendar holds") from problem
     if not isinstance(value, datetime):
         raise TypeError(f"expires_at is {value!r}; use a datetime with a UTC offset, or a timedelta from now")
     if value.utcoffset() is None:

@@ -85,7 +85,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return float(text) if len(text) < 10 else float("inf")
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for numbers beyond those of any calendar
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())

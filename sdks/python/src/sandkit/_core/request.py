@@ -83,7 +83,10 @@ def assemble(request: Request, config: ClientConfig, options: RequestOptions) ->
 def _idempotency_key(given: str | None) -> str:
     if given is None:
         return uuid.uuid4().hex
-    if not (1 <= len(given) <= 255 and all("!" <= character <= "~" for character in given)):
+    key: object = given
+    if not (
+        isinstance(key, str) and 1 <= len(key) <= 255 and all("!" <= character <= "~" for character in key)
+    ):
         raise ConfigurationError("an idempotency key has 1 to 255 printable ASCII characters and no blank")
     return given
 

@@ -58,7 +58,7 @@ class Exchange:
             ApiError: The server answered outside 2xx, in the end.
             TransportError: No complete answer arrived, in the end.
             ResponseDecodeError: The answer does not follow the contract.
-            ConfigurationError: An option is malformed.
+            ConfigurationError: An option is malformed, or the address too long to be sent.
             ClientClosedError: The client is closed.
         """
         options = options or DEFAULT_OPTIONS
@@ -127,13 +127,19 @@ class Exchange:
     def _http_request(self, outgoing: Outgoing) -> httpx.Request:
         """The request with the API key, which stands in no variable of ours that a traceback could show."""
         seconds = None if math.isinf(outgoing.timeout) else outgoing.timeout
-        request = self._http.build_request(
-            outgoing.method,
-            outgoing.url,
-            headers=dict(outgoing.headers),
-            content=outgoing.content,
-            timeout=httpx.Timeout(seconds),
-        )
+        try:
+            request = self._http.build_request(
+                outgoing.method,
+                outgoing.url,
+                headers=dict(outgoing.headers),
+                content=outgoing.content,
+                timeout=httpx.Timeout(seconds),
+            )
+        except (httpx.InvalidURL, UnicodeError) as problem:
+            raise errors.ConfigurationError(
+                f"{outgoing.operation.operation_id} cannot be sent: {problem}; correct the base URL, "
+                "or shorten the id or filter that the address holds"
+            ) from problem
         if self.config.api_key is not None and outgoing.operation.authenticated:
             request.headers[API_KEY_HEADER] = self.config.api_key.reveal()
         return request
@@ -146,7 +152,8 @@ class Exchange:
     def close(self, *, connections: bool) -> None:
         """Refuse further calls, and close the connections if they are ours."""
         self._closed = True
-        if connections:
+        if connections and not self._http.is_closed:
+            self._home.enter()
             self._http.close()
 
 
