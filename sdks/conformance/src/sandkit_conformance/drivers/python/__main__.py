@@ -17,7 +17,7 @@ def main() -> int:
     try:
         from sandkit_conformance.drivers.python.session import serve
     except ModuleNotFoundError as error:
-        print(f"this driver needs the Python SDK: {error}; pip install sandkit", file=sys.stderr)  # noqa: T201
+        print(f"this driver needs the Python SDK: {error}; install the package `sandkit` beside the suite", file=sys.stderr)  # noqa: T201
         return 2
     asyncio.run(serve(mode))
     return 0
