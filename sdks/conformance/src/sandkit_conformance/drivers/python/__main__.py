@@ -17,7 +17,7 @@ def main() -> int:
     try:
         from sandkit_conformance.drivers.python.session import serve
     except ModuleNotFoundError as error:
-        print(f"this driver needs the Python SDK: {error}; install the package `sandkit` beside the suite", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"this driver needs the Python SDK: {error}; install `sandkit` beside the suite\n")
         return 2
     asyncio.run(serve(mode))
     return 0
