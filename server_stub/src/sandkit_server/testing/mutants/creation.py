@@ -15,20 +15,10 @@ from sandkit_server.core.model import (
     Snapshot,
 )
 from sandkit_server.core.service import LifecycleService
-from sandkit_server.testing.mutants.exchanges import Reply, Scope, answers, bodies, requests
+from sandkit_server.testing.mutants.exchanges import Scope, answers, bodies, requests, without_field
 from sandkit_server.testing.mutants.mutant import Mutant, always, service, swap
 
 Call = Callable[..., Any]
-
-
-def _drops(field: str, method: str, pattern: str) -> Callable[[Reply], None]:
-    def edit(reply: Reply) -> None:
-        if reply.is_for(method, pattern) and reply.status < 300:
-            body = reply.json
-            body.pop(field, None)
-            reply.write(body)
-
-    return edit
 
 
 def _with_default_timeout(document: Any) -> Any:
@@ -110,7 +100,7 @@ CREATION = (
         id="create-forgets-extensions",
         requirement="API-28",
         defect="The extensions of a create are acted upon and not kept.",
-        alter=answers(_drops("extensions", "GET", "/sandboxes/[^/]+")),
+        alter=answers(without_field("extensions", "GET", "/sandboxes/[^/]+")),
     ),
     Mutant(
         id="create-has-a-default-lifetime",

@@ -147,3 +147,15 @@ async def _changed(receive: Callable[[], Awaitable[Any]], edit: Callable[[Any], 
     except ValueError:
         return body
     return json.dumps(edit(document)).encode()
+
+
+def without_field(field: str, method: str, pattern: str) -> Callable[[Reply], None]:
+    """An edit of answers: `field` is missing in the body of every success of `method` and `pattern`."""
+
+    def edit(reply: Reply) -> None:
+        if reply.is_for(method, pattern) and reply.status < 300:
+            body = reply.json
+            body.pop(field, None)
+            reply.write(body)
+
+    return edit

@@ -16,20 +16,10 @@ from sandkit_server.core.model import (
     SandboxState,
 )
 from sandkit_server.core.service import LifecycleService
-from sandkit_server.testing.mutants.exchanges import Reply, answers
+from sandkit_server.testing.mutants.exchanges import Reply, answers, without_field
 from sandkit_server.testing.mutants.mutant import Mutant, service, swap
 
 Call = Callable[..., Any]
-
-
-def _drops(field: str, method: str, pattern: str) -> Callable[[Reply], None]:
-    def edit(reply: Reply) -> None:
-        if reply.is_for(method, pattern) and reply.status < 300:
-            body = reply.json
-            body.pop(field, None)
-            reply.write(body)
-
-    return edit
 
 
 def _total_of_the_page(original: Call) -> Call:
@@ -153,7 +143,7 @@ LISTING = (
         id="read-forgets-the-origin",
         requirement="API-86",
         defect="The image is shown by the create and not by the read.",
-        alter=answers(_drops("image", "GET", "/sandboxes/[^/]+")),
+        alter=answers(without_field("image", "GET", "/sandboxes/[^/]+")),
         also={"API-28": "The image is part of what is read back."},
     ),
 )
