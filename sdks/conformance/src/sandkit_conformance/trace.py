@@ -80,10 +80,6 @@ class Trace:
             **({"rawBecause": exchange.raw_because} if exchange.raw_because else {}),
         )
 
-    def of_scenario(self, name: str) -> list[TraceEvent]:
-        """The events of one scenario."""
-        return [event for event in self.events if event.scenario == name]
-
 
 def _shorten(body: bytes | None) -> str | None:
     if body is None:
