@@ -1,0 +1,1 @@
+"""The controller of BatchSandboxes, SandboxSnapshots and Pools: pure decisions, one call each."""
