@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sandkit_codegen.rendering import NOTICE, formatted
 from sandkit_codegen.source import Source
+from sandkit_codegen.targets.chart import render_chart
 from sandkit_codegen.targets.conformance import render_conformance
 from sandkit_codegen.targets.docs import render_docs
 from sandkit_codegen.targets.python import render_python
@@ -59,6 +60,7 @@ TARGETS: tuple[Target, ...] = (
         "sdks/conformance/src/sandkit_conformance/_generated",
         lambda work: render_conformance(work.source),
     ),
+    Target("chart", "server_stub/deploy/chart/_generated", lambda work: render_chart(work.source)),
     Target("docs", "docs/reference/_generated", lambda work: render_docs(work.source)),
     Target(
         "sync",

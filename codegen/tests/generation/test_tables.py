@@ -11,6 +11,7 @@ import pytest
 
 from sandkit_codegen.load import SpecSet, load_spec_set, requirement_digest
 from sandkit_codegen.source import read_source
+from sandkit_codegen.targets.chart import render_chart
 from sandkit_codegen.targets.conformance import render_conformance
 
 from .conftest import Generated
@@ -88,3 +89,11 @@ def test_a_reworded_promise_has_another_digest(specs: SpecSet) -> None:
 def test_open_sets_list_what_is_known_today(generated: Generated) -> None:
     known = generated.module("stress_client.known_values")
     assert not hasattr(known, "ODD_KIND"), "a closed set is not an open one"
+
+
+def test_the_chart_gets_every_definition_unchanged(specs: SpecSet, repository: Path) -> None:
+    files = render_chart(read_source(specs))
+    written = {path.name: path.read_text("utf-8") for path in (repository / "specs" / "crds").glob("*.yaml")}
+    assert written
+    assert {name: text.partition("\n")[2] for name, text in files.items()} == written
+    assert all(text.startswith("# Code generated") for text in files.values())
