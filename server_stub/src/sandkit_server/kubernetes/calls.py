@@ -66,7 +66,7 @@ class Call:
     body: Object | None = field(default=None, repr=False)
     subresource: str = ""
     patch_type: PatchType | None = None
-    labels: Mapping[str, str] = _NONE
+    labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
     uid: str | None = None
     resource_version: str | None = None
     propagation: Propagation | None = None
