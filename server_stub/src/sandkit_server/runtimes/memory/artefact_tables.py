@@ -11,7 +11,7 @@ from sandkit_server.core import lifecycle
 from sandkit_server.core.model import Snapshot, SnapshotState, SnapshotStatus
 from sandkit_server.core.port_errors import AlreadyExists, NotFound
 from sandkit_server.core.ports import StoredSnapshot
-from sandkit_server.runtimes.memory.clock import AdjustableClock
+from sandkit_server.disturbance.clock import AdjustableClock
 from sandkit_server.runtimes.memory.journal import Action, Journal
 from sandkit_server.runtimes.memory.records import ImageRecord, JobRecord, SnapshotRecord
 

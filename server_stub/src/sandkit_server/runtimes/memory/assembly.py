@@ -9,11 +9,12 @@ from sandkit_server.core.policy import Policy
 from sandkit_server.core.ports import Ports
 from sandkit_server.core.service import LifecycleService
 from sandkit_server.core.supervision import Supervisor
+from sandkit_server.disturbance.faults import Lifeline
+from sandkit_server.disturbance.strikes import Steps
 from sandkit_server.runtimes.memory.claim_store import MemoryClaimStore
 from sandkit_server.runtimes.memory.committer import Committer
 from sandkit_server.runtimes.memory.controller import Controller
 from sandkit_server.runtimes.memory.data_plane import MemoryDataPlane
-from sandkit_server.runtimes.memory.disturbance import Lifeline, Steps
 from sandkit_server.runtimes.memory.engine import MemoryEngine
 from sandkit_server.runtimes.memory.identity import RandomIds
 from sandkit_server.runtimes.memory.pooling import MemoryPoolStore, PoolController

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from sandkit_server.core import ownership
 from sandkit_server.core.ports import Claim, ClaimTemplate, OwnerReference
-from sandkit_server.runtimes.memory.disturbance import Step, Steps, Subject
+from sandkit_server.disturbance.faults import Subject
+from sandkit_server.disturbance.strikes import Step, Steps
 from sandkit_server.runtimes.memory.engine import MemoryEngine
 from sandkit_server.runtimes.memory.volume_table import as_claim
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sandkit_server.core.model import SnapshotState
-from sandkit_server.runtimes.memory.disturbance import Step, Subject
+from sandkit_server.disturbance.faults import Subject
+from sandkit_server.disturbance.strikes import Step
 from sandkit_server.runtimes.memory.failure import StepFailed, blamed_on
 from sandkit_server.runtimes.memory.records import ImageRecord, JobRecord, PodRecord, SnapshotRecord
 from sandkit_server.runtimes.memory.workshop import Workshop

@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Callable
 
 from sandkit_server.core import ownership
+from sandkit_server.disturbance.clock import AdjustableClock
+from sandkit_server.disturbance.faults import Fault, Subject
+from sandkit_server.disturbance.strikes import Disturbances
 from sandkit_server.runtimes.memory.artefact_tables import ImageTable, JobTable, SnapshotTable
-from sandkit_server.runtimes.memory.clock import AdjustableClock
-from sandkit_server.runtimes.memory.disturbance import Disturbances, Fault, Subject
 from sandkit_server.runtimes.memory.garbage import GarbageCollector
 from sandkit_server.runtimes.memory.journal import Journal
 from sandkit_server.runtimes.memory.pod_table import PodTable
@@ -104,7 +105,7 @@ class MemoryEngine:
                 return self.external.setdefault(key, {}), inner, volume.read_only
         return pod.rootfs, path, False
 
-    def _sabotage(self, point: str, fault: Fault, subject: Subject) -> None:
+    async def _sabotage(self, point: str, fault: Fault, subject: Subject) -> None:
         if subject.name is None:
             return
         noun = point.partition(".")[0]

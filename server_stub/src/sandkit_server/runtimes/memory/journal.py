@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sandkit_server.runtimes.memory.clock import AdjustableClock
+from sandkit_server.disturbance.clock import AdjustableClock
 
 Action = Literal["created", "updated", "deleted"]
 Kind = Literal["volume", "workload", "pod", "snapshot", "job", "image", "process"]

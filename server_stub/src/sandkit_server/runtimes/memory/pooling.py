@@ -16,7 +16,7 @@ from sandkit_server.core.port_errors import (
     Unsupported,
     VersionConflict,
 )
-from sandkit_server.runtimes.memory.disturbance import Subject
+from sandkit_server.disturbance.faults import Subject
 from sandkit_server.runtimes.memory.engine import MemoryEngine
 from sandkit_server.runtimes.memory.identity import new_uid
 from sandkit_server.runtimes.memory.records import PodRecord, PoolRecord, ProcessRecord

@@ -10,8 +10,8 @@ from sandkit_server.core.naming import dns_label_fault
 from sandkit_server.core.observation import JsonObject
 from sandkit_server.core.port_errors import PortError
 from sandkit_server.core.ports import OwnerReference, WorkloadSpec
+from sandkit_server.disturbance.fields import Fields
 from sandkit_server.runtimes.memory.engine import MemoryEngine
-from sandkit_server.runtimes.memory.fields import Fields
 from sandkit_server.runtimes.memory.identity import new_uid
 from sandkit_server.runtimes.memory.records import PodRecord, ProcessRecord, VolumeRecord, WorkloadRecord
 from sandkit_server.runtimes.memory.view import engine_view, volume_row, workload_row

@@ -9,9 +9,9 @@ from datetime import datetime
 from sandkit_server.core.model import Endpoint, EndpointQuery, SandboxState
 from sandkit_server.core.port_errors import Exhausted, NeverReady, VersionConflict
 from sandkit_server.core.ports import Capabilities, DiagnosticsScope, Workload, WorkloadSpec
+from sandkit_server.disturbance.faults import Subject
 from sandkit_server.runtimes.memory import access
 from sandkit_server.runtimes.memory.controller import Controller
-from sandkit_server.runtimes.memory.disturbance import Subject
 from sandkit_server.runtimes.memory.pooling import PoolController, take_warm
 from sandkit_server.runtimes.memory.records import WorkloadRecord
 from sandkit_server.runtimes.memory.workshop import Workshop

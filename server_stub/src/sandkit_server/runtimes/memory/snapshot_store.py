@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from sandkit_server.core.model import SnapshotState
 from sandkit_server.core.port_errors import NotFound, VersionConflict
 from sandkit_server.core.ports import SnapshotSpec, StoredSnapshot
+from sandkit_server.disturbance.faults import Subject
+from sandkit_server.disturbance.strikes import Steps
 from sandkit_server.runtimes.memory.artefact_tables import as_stored_snapshot
-from sandkit_server.runtimes.memory.disturbance import Steps, Subject
 from sandkit_server.runtimes.memory.engine import MemoryEngine
 from sandkit_server.runtimes.memory.identity import new_uid
 from sandkit_server.runtimes.memory.records import SnapshotRecord

@@ -7,8 +7,9 @@ import logging
 from functools import partial
 
 from sandkit_server.core.model import SandboxState, SnapshotState
+from sandkit_server.disturbance.faults import Subject
+from sandkit_server.disturbance.strikes import Step
 from sandkit_server.runtimes.memory.committer import Committer
-from sandkit_server.runtimes.memory.disturbance import Step, Subject
 from sandkit_server.runtimes.memory.failure import StepFailed
 from sandkit_server.runtimes.memory.records import PodRecord, SnapshotRecord
 from sandkit_server.runtimes.memory.workshop import Workshop

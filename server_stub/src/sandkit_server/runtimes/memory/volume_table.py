@@ -8,7 +8,7 @@ from typing import Any
 
 from sandkit_server.core.port_errors import AlreadyExists, NotFound
 from sandkit_server.core.ports import Claim, OwnerReference
-from sandkit_server.runtimes.memory.clock import AdjustableClock
+from sandkit_server.disturbance.clock import AdjustableClock
 from sandkit_server.runtimes.memory.identity import new_uid
 from sandkit_server.runtimes.memory.journal import Action, Journal
 from sandkit_server.runtimes.memory.records import Files, VolumeRecord

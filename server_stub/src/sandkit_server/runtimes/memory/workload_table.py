@@ -11,7 +11,7 @@ from sandkit_server.core import lifecycle
 from sandkit_server.core.model import ImageSource, Sandbox, SandboxState, SandboxStatus
 from sandkit_server.core.port_errors import AlreadyExists, NotFound
 from sandkit_server.core.ports import ObjectRef, Workload, WorkloadSpec
-from sandkit_server.runtimes.memory.clock import AdjustableClock
+from sandkit_server.disturbance.clock import AdjustableClock
 from sandkit_server.runtimes.memory.identity import new_uid
 from sandkit_server.runtimes.memory.journal import Action, Journal
 from sandkit_server.runtimes.memory.records import API_VERSION, WORKLOAD_KIND, WorkloadRecord

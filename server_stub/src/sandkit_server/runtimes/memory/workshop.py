@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from sandkit_server.core.port_errors import NotFound
 from sandkit_server.core.supervision import Supervisor
-from sandkit_server.runtimes.memory.disturbance import Step, Steps, Subject
+from sandkit_server.disturbance.faults import Subject
+from sandkit_server.disturbance.strikes import Step, Steps
 from sandkit_server.runtimes.memory.engine import MemoryEngine
 from sandkit_server.runtimes.memory.failure import StepFailed
 from sandkit_server.runtimes.memory.records import WorkloadRecord

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 _QUIET_TURNS = 40
-_MOST_JUMPS = 500
 _PATIENCE_SECONDS = 2.0
 
 
@@ -27,9 +26,16 @@ class AdjustableClock:
 
     Of two kinds of sleep, ``pace`` is a step of work under way and ``sleep`` a wait for something to become
     due. After an advance, work that has begun is given real time to come to its end; waits are not.
+
+    Args:
+        quiet_seconds: How much real time without any activity counts as settled. 0 where all that can happen
+            happens on this event loop; an engine in other processes needs a little.
+        most_jumps: How many exact jumps an advance makes before it strides.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, quiet_seconds: float = 0.0, most_jumps: int = 500) -> None:
+        self._quiet_seconds = quiet_seconds
+        self._most_jumps = most_jumps
         self._epoch = datetime.now(UTC)
         self._origin = time.monotonic()
         self._offset = 0.0
@@ -63,7 +69,7 @@ class AdjustableClock:
         while (deadline := self._next_deadline()) is not None and deadline <= target:
             # After many exact jumps come strides, or a task that looks every second costs 86,400 turns.
             jumps += 1
-            stride = seconds / _MOST_JUMPS if jumps > _MOST_JUMPS else 0.0
+            stride = seconds / self._most_jumps if jumps > self._most_jumps else 0.0
             self._jump(min(max(deadline, self._elapsed() + stride), target))
             await self._settle()
         self._jump(target)
@@ -111,10 +117,12 @@ class AdjustableClock:
         self._arm()
 
     async def _settle(self) -> None:
-        """Return when nothing has happened for a number of turns of the event loop."""
+        """Return when nothing has happened for a number of turns of the event loop and the quiet time."""
+        give_up = time.monotonic() + _PATIENCE_SECONDS
+        turn = self._quiet_seconds / _QUIET_TURNS
         quiet, seen = 0, self._activity
-        while quiet < _QUIET_TURNS:
-            await asyncio.sleep(0)
+        while quiet < _QUIET_TURNS and (not turn or time.monotonic() < give_up):
+            await asyncio.sleep(turn)
             quiet = quiet + 1 if self._activity == seen else 0
             seen = self._activity
 

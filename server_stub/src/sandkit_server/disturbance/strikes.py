@@ -1,18 +1,16 @@
-"""Faults and gates at the engine's steps: what the control port arms, and where it strikes.
+"""Where faults and gates strike: every step of an engine passes its point twice, before and after its effect.
 
-Every step of the engine passes its point twice, before and after its effect. A fault there may fail, delay
-or sabotage the step, a gate holds it. With nothing armed a point costs one dictionary look-up.
+A fault there may fail, delay or sabotage the step, a gate holds it. With nothing armed a point costs one
+dictionary look-up.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
 from fnmatch import fnmatchcase
 from types import TracebackType
-from typing import Literal
 
 from sandkit_server.core.errors import Killed
 from sandkit_server.core.port_errors import (
@@ -26,12 +24,10 @@ from sandkit_server.core.port_errors import (
     Unavailable,
     VersionConflict,
 )
-from sandkit_server.runtimes.memory.clock import AdjustableClock
+from sandkit_server.disturbance.clock import AdjustableClock
+from sandkit_server.disturbance.faults import POINTS, Fault, Gate, InjectedCrash, Lifeline, Subject, When
 
-When = Literal["before", "after"]
-ActionName = Literal["error", "latency", "vanish", "steal", "crash"]
-
-RESOURCES = {
+_RESOURCES = {
     "claim": "persistentvolumeclaims",
     "workload": "batchsandboxes",
     "pod": "pods",
@@ -41,116 +37,24 @@ RESOURCES = {
     "pool": "pools",
     "reconcile": "batchsandboxes",
 }
-POINTS = (
-    *(f"claim.{verb}" for verb in ("get", "list", "create", "patch", "delete")),
-    *(f"workload.{verb}" for verb in ("create", "get", "list", "delete", "update", "ready")),
-    *(f"pod.{verb}" for verb in ("create", "delete", "freeze", "thaw")),
-    *(f"snapshot.{verb}" for verb in ("create", "commit", "push", "delete")),
-    *(f"image.{verb}" for verb in ("pull", "delete")),
-    *(f"job.{verb}" for verb in ("create", "delete")),
-    "pool.claim",
-    *(f"reconcile.{what}" for what in ("start", "pause", "resume", "stop", "expire", "snapshot", "pool")),
-)
-
-
-class InjectedCrash(RuntimeError):  # noqa: N818 - named for what happens
-    """The worker carrying out a step died on the way, as by an unforeseen failure or a kill."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """Whom a step is about. ``metadata`` is the sandbox's, for telling a create whose id is not known yet."""
-
-    sandbox_id: str | None = None
-    name: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """Which passings are meant; ``index`` counts, from 0, those that fit all other fields."""
-
-    sandbox_id: str | None = None
-    name: str | None = None
-    index: int | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-    def fits(self, subject: Subject) -> bool:
-        """Whether ``subject`` is meant, leaving ``index`` aside."""
-        return (
-            self.sandbox_id in (None, subject.sandbox_id)
-            and self.name in (None, subject.name)
-            and self.metadata.items() <= subject.metadata.items()
-        )
-
-
-@dataclass(slots=True, kw_only=True)
-class Fault:
-    """An armed fault; ``hits`` counts how often it struck, ``times`` how often it may (``None``: always)."""
-
-    id: str
-    point: str
-    action: ActionName
-    when: When = "before"
-    match: Match = field(default_factory=Match)
-    times: int | None = None
-    status: int = 503
-    code: str | None = None
-    seconds: float = 0.0
-    hits: int = 0
-    seen: int = 0
-
-    def strikes(self, point: str, when: When, subject: Subject) -> bool:
-        """Whether this passing is one to strike; counts it either way."""
-        if when != self.when or not fnmatchcase(point, self.point) or not self.match.fits(subject):
-            return False
-        self.seen += 1
-        if self.match.index is not None and self.match.index != self.seen - 1:
-            return False
-        if self.times is not None and self.hits >= self.times:
-            return False
-        self.hits += 1
-        return True
-
-
-@dataclass(slots=True, kw_only=True)
-class Gate:
-    """Holds whoever passes until it is released; then it stays open."""
-
-    id: str
-    point: str
-    when: When = "before"
-    match: Match = field(default_factory=Match)
-    open: bool = False
-    seen: int = 0
-    held: dict[asyncio.Future[None], Lifeline] = field(default_factory=dict)
-    arrivals: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def stops(self, point: str, when: When, subject: Subject) -> bool:
-        """Whether this passing is to be held."""
-        if when != self.when or not fnmatchcase(point, self.point) or not self.match.fits(subject):
-            return False
-        self.seen += 1
-        return not self.open and self.match.index in (None, self.seen - 1)
-
-
-class Lifeline:
-    """One server process. Once it is cut, nothing that process began can reach the engine any more."""
-
-    def __init__(self) -> None:
-        self.cut = False
 
 
 class Disturbances:
-    """All armed faults and gates of an engine; they outlive the servers working on it."""
+    """All armed faults and gates of an engine; they outlive the servers working on it.
 
-    def __init__(self, clock: AdjustableClock) -> None:
+    Attributes:
+        points: The steps of this engine.
+        sabotage: Carries out the actions that need to know the engine, ``vanish`` and ``steal``.
+    """
+
+    def __init__(self, clock: AdjustableClock, points: Iterable[str] = POINTS) -> None:
         self._clock = clock
+        self.points = tuple(points)
         self._numbers = itertools.count(1)
         self._armed: frozenset[str] = frozenset()
         self.faults: dict[str, Fault] = {}
         self.gates: dict[str, Gate] = {}
-        self.sabotage: Callable[[str, Fault, Subject], None] = _no_sabotage
+        self.sabotage: Callable[[str, Fault, Subject], Awaitable[None]] = _no_sabotage
 
     def is_armed(self, point: str) -> bool:
         """Whether anything waits at ``point``."""
@@ -164,7 +68,9 @@ class Disturbances:
         """Take note of a change of ``faults`` or ``gates``."""
         patterns = [fault.point for fault in self.faults.values()]
         patterns += [gate.point for gate in self.gates.values()]
-        self._armed = frozenset(p for p in POINTS if any(fnmatchcase(p, pattern) for pattern in patterns))
+        self._armed = frozenset(
+            p for p in self.points if any(fnmatchcase(p, pattern) for pattern in patterns)
+        )
 
     async def strike(self, point: str, when: When, subject: Subject, lifeline: Lifeline) -> None:
         """Hold at the gates, then let the faults strike. Raises PortError, InjectedCrash, Killed."""
@@ -211,7 +117,7 @@ class Disturbances:
         elif fault.action == "error":
             raise _port_error(point, fault)
         else:
-            self.sabotage(point, fault, subject)
+            await self.sabotage(point, fault, subject)
 
 
 class Steps:
@@ -265,7 +171,7 @@ class Step:
             await self._disturbances.strike(self._point, "after", self._subject, self._lifeline)
 
 
-def _no_sabotage(_point: str, _fault: Fault, _subject: Subject) -> None:
+async def _no_sabotage(_point: str, _fault: Fault, _subject: Subject) -> None:
     """Replaced by the engine, which knows how to make things vanish."""
 
 
@@ -277,7 +183,7 @@ def _port_error(point: str, fault: Fault) -> PortError:
     if fault.status == 403:
         if fault.code == "quota":
             return Exhausted("quota", message)
-        return Forbidden(verb, RESOURCES[noun])
+        return Forbidden(verb, _RESOURCES[noun])
     if fault.status == 409:
         return AlreadyExists(message) if verb == "create" else VersionConflict(message)
     if fault.status == 429:
