@@ -13,12 +13,21 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
+from sandkit_server.core.port_errors import NoEffect, Unavailable
 from sandkit_server.kubernetes.resources import Resource
 
 # A Kubernetes object as decoded JSON. Never changed in place: caches share it.
 Object = Mapping[str, Any]
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Misconfigured(NoEffect):
+    """The cluster lacks what every call needs: the namespace, or the kind. Somebody has to set it up."""
+
+
+class Expired(Unavailable):
+    """The version to watch from, or the next page of a list, is no longer kept: list again."""
 
 
 class Verb(StrEnum):
@@ -53,7 +62,7 @@ class Call:
     Attributes:
         name: The object; empty for ``list`` and for ``create`` (which takes it from ``body``).
         body: The object to create, or the patch.
-        subresource: ``status``, ``log`` or empty.
+        subresource: ``status`` or empty.
         labels: Selector of a ``list``: all of them must match.
         uid: Precondition of a ``delete``. A patch has it in ``body.metadata``.
         resource_version: Likewise.
@@ -87,7 +96,20 @@ class Cluster(Protocol):
         Gives the object as it is now, a ``List`` for a list, a ``Status`` or the object for a delete. Raises
         the errors of :mod:`sandkit_server.core.port_errors`: NotFound, AlreadyExists, VersionConflict,
         Invalid, Forbidden, Exhausted (a quota), and Unavailable when there was no answer or a transient one,
-        so that the effect is unknown.
+        so that the effect is unknown; and, of the same kinds, Misconfigured and Expired. A uid that differs
+        from the one asked for is NotFound, as if the object were gone.
+        """
+        ...
+
+
+class PodLogs(Protocol):
+    """Reads what the containers of pods wrote: text, so apart from :class:`Cluster`, which gives objects."""
+
+    async def read_log(self, pod: str, *, container: str = "", lines: int | None = None) -> str:
+        """The log of one container, as far as the node still has it.
+
+        ``container`` may be empty for a pod of one; ``lines`` keeps the last so many. Raises NotFound (no
+        such pod), Invalid (no such container, or it has not started), Forbidden, Unavailable.
         """
         ...
 
