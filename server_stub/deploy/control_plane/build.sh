@@ -11,9 +11,9 @@ export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS='-buildvcs=false -trimpath -mod=r
 
 command -v go >/dev/null || { echo "The control-plane tier is built from Go modules and needs Go 1.24 or newer (https://go.dev/dl)." >&2; exit 1; }
 
-# Each program carries the hash of what it was built from; one that differs is built again.
+# Each program carries the hash of what it was built from and how; one that differs is built again.
 build() { # name module-folder package linker-flags
-  stamp=$bin/.$1.$(cd "$here/$2" && cat ./go.mod ./go.sum ./*.go 2>/dev/null | sha256sum | cut -c1-16)
+  stamp=$bin/.$1.$({ (cd "$here/$2" && cat ./go.mod ./go.sum ./*.go 2>/dev/null); echo "$3 $4"; } | sha256sum | cut -c1-16)
   [ -x "$bin/$1" ] && [ -e "$stamp" ] && return 0
   echo "building $1" >&2
   mkdir -p "$bin"
@@ -34,5 +34,6 @@ done
 build etcd etcd go.etcd.io/etcd/server/v3 ''
 build kube kube . "$flags"
 for name in kube-apiserver kube-controller-manager kube-scheduler kubectl; do ln -sf kube "$bin/$name"; done
-build helm helm helm.sh/helm/v3/cmd/helm ''
+# Without them helm renders for Kubernetes 1.20.
+build helm helm helm.sh/helm/v3/cmd/helm "-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=$minor"
 echo "$bin"
