@@ -13,7 +13,7 @@ command -v go >/dev/null || { echo "The control-plane tier is built from Go modu
 
 # Each program carries the hash of what it was built from and how; one that differs is built again.
 build() { # name module-folder package linker-flags
-  stamp=$bin/.$1.$({ (cd "$here/$2" && cat ./go.mod ./go.sum ./*.go 2>/dev/null); echo "$3 $4"; } | sha256sum | cut -c1-16)
+  stamp=$bin/.$1.$({ (cd "$here/$2" && cat ./go.mod ./go.sum ./*.go 2>/dev/null || :); echo "$3 $4"; } | sha256sum | cut -c1-16)
   [ -x "$bin/$1" ] && [ -e "$stamp" ] && return 0
   echo "building $1" >&2
   mkdir -p "$bin"
