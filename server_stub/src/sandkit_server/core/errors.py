@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sandkit_server._generated.errors import ERRORS, ErrorCode
 
-__all__ = ["ErrorCode", "FieldError", "Killed", "SandkitError", "invalid_request"]
+__all__ = ["ErrorCode", "FieldError", "Killed", "SandkitError", "StartError", "invalid_request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,10 @@ def invalid_request(errors: Sequence[FieldError]) -> SandkitError:
     first = errors[0].message
     more = f" (and {len(errors) - 1} more, see details)" if len(errors) > 1 else ""
     return SandkitError(code, f"{first}{more}", details=errors)
+
+
+class StartError(Exception):
+    """The engine cannot be worked with as things are; the text says what is wrong and what to do about it."""
 
 
 class Killed(BaseException):

@@ -34,9 +34,9 @@ class EmbeddedServer:
         subprocess: Run ``python -m sandkit_server serve`` instead of a thread, for tests that kill or
             measure it.
         log: File that gets what the ``subprocess`` prints; by default it prints where this process does.
-        settings: Fields of :class:`~sandkit_server.settings.Settings` that differ from what suits a test:
-            free ports, random keys, two seconds of grace. ``api_key=None`` serves without a key,
-            ``probe_port=None`` without a probe.
+        settings: Options, as :meth:`~sandkit_server.settings.Settings.of` takes them, that differ from what
+            suits a test: free ports, random keys, two seconds of grace. ``api_key=None`` serves without a
+            key, ``probe_port=None`` without a probe.
 
     Attributes:
         api_key: For the header OPEN-SANDBOX-API-KEY, or ``None``.
@@ -64,7 +64,7 @@ class EmbeddedServer:
             "control_key": secrets.token_urlsafe(),
             "shutdown_grace": 2.0,
         }
-        self._settings = Settings(**{**chosen, **settings})
+        self._settings = Settings.of(**{**chosen, **settings})
         if subprocess and alter is not None:
             raise ValueError("parts can be altered in this process only; leave out subprocess or alter")
         self._alter = alter

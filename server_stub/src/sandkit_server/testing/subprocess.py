@@ -9,28 +9,17 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
 from sandkit_server.serving import Addresses
-from sandkit_server.settings import (
-    API_KEY_VARIABLE,
-    CONTROL_KEY_VARIABLE,
-    PROBE_KEY_VARIABLE,
-    Settings,
-)
+from sandkit_server.settings import Settings
+from sandkit_server.settings.command_line import VARIABLES, arguments_of
 
 __all__ = ["ServerProcess"]
 
 _START_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.01
-_REPEATED: Final = {"allowed_host_prefixes": "allowed_host_prefix"}
-_VARIABLES: Final = {
-    "api_key": API_KEY_VARIABLE,
-    "probe_key": PROBE_KEY_VARIABLE,
-    "control_key": CONTROL_KEY_VARIABLE,
-}
 
 
 class ServerProcess:
@@ -64,7 +53,7 @@ class ServerProcess:
             "-m",
             "sandkit_server",
             "serve",
-            *self._options(),
+            *arguments_of(self._settings),
             "--ready-file",
             str(ready),
         ]
@@ -106,23 +95,9 @@ class ServerProcess:
             return "see its output"
         return f"it said:\n{self._log.read_text(encoding='utf-8', errors='replace')}"
 
-    def _options(self) -> list[str]:
-        options: list[str] = []
-        for setting in fields(Settings):
-            value = getattr(self._settings, setting.name)
-            if setting.name in {*_VARIABLES, "ready_file", "body_timeout"} or value is None:
-                continue
-            option = "--" + _REPEATED.get(setting.name, setting.name).replace("_", "-")
-            if isinstance(value, bool):
-                options += [option] if value else []
-                continue
-            for each in value if isinstance(value, tuple) else (value,):
-                options += [option, str(each)]
-        return options
-
     def _environment(self) -> dict[str, str]:
-        environment = {name: value for name, value in os.environ.items() if name not in _VARIABLES.values()}
-        for name, variable in _VARIABLES.items():
+        environment = {name: value for name, value in os.environ.items() if name not in VARIABLES.values()}
+        for name, variable in VARIABLES.items():
             key: str | None = getattr(self._settings, name)
             if key is not None:
                 environment[variable] = key

@@ -1,17 +1,12 @@
-"""The composition root: which parts make up a server, and how they are started, replaced and closed.
-
-Nothing here touches the network (``serving`` does) or decides anything about sandboxes (``core`` does).
-"""
+"""One server, put together from its parts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
-from sandkit_server.core.policy import Policy
-from sandkit_server.core.ports import PauseMode, Ports
+from sandkit_server.core.ports import Ports
 from sandkit_server.core.service import LifecycleService
 from sandkit_server.http.access_log import AccessLog
 from sandkit_server.http.application import Application, Asgi
@@ -21,12 +16,11 @@ from sandkit_server.http.handlers import Handlers, Identity
 from sandkit_server.http.operations import BASES, operation_routes
 from sandkit_server.http.proxy import proxy_routes
 from sandkit_server.http.routing import Router
+from sandkit_server.main.engine import Runtime
+from sandkit_server.main.selection import engine_of
 from sandkit_server.settings import Settings
 
-if TYPE_CHECKING:
-    from sandkit_server.runtimes.memory import MemoryRuntime, MemorySettings
-
-__all__ = ["Alterations", "Asgi", "Server", "Settings", "build", "version"]
+__all__ = ["Alterations", "Server", "build", "version"]
 
 
 def _same_ports(ports: Ports) -> Ports:
@@ -69,14 +63,12 @@ class Server:
     """
 
     def __init__(self, settings: Settings, alter: Alterations) -> None:
-        from sandkit_server.runtimes.memory import MemoryEngine
-
         self._settings = settings
         self._alter = alter
         self._keys = KeyCheck(API_KEY_HEADER, settings.api_key)
         self._bodies = BodyReader(settings.max_body_bytes, settings.body_timeout)
-        self._engine = MemoryEngine(_memory_settings(settings))
-        self._runtime: MemoryRuntime | None = None
+        self._engine = engine_of(settings)
+        self._runtime: Runtime | None = None
         self.public_address = settings.public_address or f"{settings.host}:{settings.port}"
         self.on_kill: Callable[[], None] = lambda: None
         self._api = Application(Router(()), self._keys, self._bodies, AccessLog("api"))
@@ -85,8 +77,12 @@ class Server:
         self.control_app = self._control_application()
 
     async def start(self) -> None:
-        """Compose the runtime over the engine, let it finish what an earlier one left, and take requests."""
-        self._runtime = self._compose()
+        """Compose a runtime over the engine, let it finish what an earlier one left, and take requests.
+
+        Raises:
+            StartError: the engine cannot be worked with; nothing keeps running.
+        """
+        self._runtime = self._engine.compose(lambda: self.public_address, self._alter.ports)
         await self._runtime.start()
         self._api.router = self._router(self._runtime)
 
@@ -113,55 +109,27 @@ class Server:
             await old.kill()
         await self.start()
 
-    def _compose(self) -> MemoryRuntime:
-        from sandkit_server.runtimes.memory import MemoryRuntime
-
-        policy = Policy(
-            max_timeout=self._settings.max_lifetime,
-            host_path_prefixes=self._settings.allowed_host_prefixes,
-        )
-        return MemoryRuntime(
-            self._engine, policy, endpoint_base=lambda: self.public_address, alter_ports=self._alter.ports
-        )
-
-    def _router(self, runtime: MemoryRuntime) -> Router:
+    def _router(self, runtime: Runtime) -> Router:
         service = self._alter.service(runtime.service)
         identity = Identity(version=version, runtime=self._settings.runtime)
         routes = operation_routes(Handlers(service, identity), self._keys.caller)
         return Router([*routes, *proxy_routes(runtime.data_plane)], BASES)
 
     def _probe_application(self) -> Application | None:
-        if self._settings.probe_port is None:
+        if self._settings.probe_port is None or (probe := self._engine.probe()) is None:
             return None
         from sandkit_server.http.probe import PROBE_KEY_HEADER, probe_routes
-        from sandkit_server.runtimes.memory import MemoryProbe
 
         keys = KeyCheck(PROBE_KEY_HEADER, self._settings.probe_key)
-        routes = probe_routes(MemoryProbe(self._engine))
-        return Application(Router(routes), keys, self._bodies, AccessLog("probe"))
+        return Application(Router(probe_routes(probe)), keys, self._bodies, AccessLog("probe"))
 
     def _control_application(self) -> Application | None:
-        if self._settings.control_port is None:
+        if self._settings.control_port is None or (control := self._engine.control(self.restart)) is None:
             return None
         from sandkit_server.http.control import CONTROL_KEY_HEADER, control_routes
-        from sandkit_server.runtimes.memory import MemoryControl
 
         keys = KeyCheck(CONTROL_KEY_HEADER, self._settings.control_key)
-        routes = control_routes(MemoryControl(self._engine, restart=self.restart))
-        return Application(Router(routes), keys, self._bodies, AccessLog("control"))
-
-
-def _memory_settings(settings: Settings) -> MemorySettings:
-    from sandkit_server.runtimes.memory import MemorySettings, RegistrySettings
-
-    return MemorySettings(
-        transition_seconds=settings.transition_time,
-        pause_mode=None if settings.pause_mode == "none" else PauseMode(settings.pause_mode),
-        registry=None if "registry" in settings.without else RegistrySettings(),
-        max_sandboxes=settings.max_sandboxes,
-        snapshots="snapshots" not in settings.without,
-        pools="pools" not in settings.without,
-    )
+        return Application(Router(control_routes(control)), keys, self._bodies, AccessLog("control"))
 
 
 def build(settings: Settings, alter: Alterations | None = None) -> Server:
