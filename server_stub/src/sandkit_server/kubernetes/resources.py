@@ -45,7 +45,12 @@ EVENTS: Final = Resource(version="v1", plural="events", kind="Event")
 JOBS: Final = Resource(group="batch", version="v1", plural="jobs", kind="Job")
 LEASES: Final = Resource(group="coordination.k8s.io", version="v1", plural="leases", kind="Lease")
 
-# On everything that belongs to one sandbox: workload, pods, pause snapshots, commit jobs, managed claims.
+# On every pod and job the controller makes, so that it watches these and no others.
+MANAGED_LABEL: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "sandkit-controller"
+
+# On everything that belongs to one sandbox: workload, pods, pause snapshots, commit jobs, managed claims,
+# events. Not on the pods of jobs: they are no part of the sandbox.
 ID_LABEL: Final = "opensandbox.io/id"
 # On pods: the pool a warm pod waits in. Gone once it was given to a sandbox.
 POOL_LABEL: Final = f"{GROUP}/pool"
@@ -56,6 +61,12 @@ PURPOSE_USER: Final = "user"
 # On commit jobs and their pods: the snapshot they work for, and what they do (`commit` or `release`).
 SNAPSHOT_LABEL: Final = f"{GROUP}/snapshot"
 TASK_LABEL: Final = f"{GROUP}/task"
+
+# On a sandbox's pods and pause snapshots: the generation of the pause or resume they were made for (0: none).
+# Whoever looks at an old state of the sandbox knows by it what is of a later attempt, and leaves that alone.
+ATTEMPT_ANNOTATION: Final = f"{GROUP}/attempt"
+# On warm pods: what the pool's template was when they were made.
+REVISION_ANNOTATION: Final = f"{GROUP}/revision"
 
 # On a BatchSandbox, written by the server (JSON): what the API shows and the object has no field for.
 SANDBOX_ANNOTATION: Final = f"{GROUP}/sandbox"
