@@ -123,6 +123,7 @@ class Creation:
         if keyed and (existing := await self._existing(sandbox_id, digest)):
             return existing
         spec = await self._spec(sandbox_id, request, digest)
+        await self._preflight(spec)
         plan = await self._claims.plan(sandbox_id, request.volumes)
         stage = CreateStage.CLAIMS
         try:
@@ -137,6 +138,12 @@ class Creation:
             raise await self._failed(sandbox_id, stage, error, request.pool_ref) from error
         await self._claims.own(workload, managed)
         return await self._made(workload)
+
+    async def _preflight(self, spec: WorkloadSpec) -> None:
+        try:
+            await self._ports.workloads.preflight(spec)
+        except PortError as error:
+            raise translate_create(error, spec.request.pool_ref) from error
 
     async def _made(self, workload: Workload) -> Sandbox:
         sandbox = workload.sandbox

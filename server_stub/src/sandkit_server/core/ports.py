@@ -27,10 +27,15 @@ from sandkit_server.core.model import (
 
 
 class PauseMode(StrEnum):
-    """How a runtime pauses: the root filesystem becomes an image, or the processes stop in place."""
+    """How a runtime pauses.
+
+    The root filesystem becomes an image; the processes stop in place; or compute is released and nothing kept
+    but the volumes.
+    """
 
     ROOTFS = "rootfs"
     FREEZE = "freeze"
+    COLD = "cold"
 
 
 class DiagnosticsScope(StrEnum):
@@ -172,6 +177,14 @@ class WorkloadProvider(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What this runtime can do; constant."""
+        ...
+
+    async def preflight(self, spec: WorkloadSpec) -> None:
+        """Refuse, before anything is made, what ``create`` is certain to refuse.
+
+        Raises Invalid (the engine cannot run it as asked, also where it could only ignore a wish), Exhausted,
+        Unsupported, NotFound (the pool), Unavailable.
+        """
         ...
 
     async def create(self, spec: WorkloadSpec) -> Workload:

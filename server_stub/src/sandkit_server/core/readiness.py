@@ -67,6 +67,15 @@ class Readiness:
         finally:
             self._watched.discard(sandbox_id)
 
+    async def _last_words(self, sandbox_id: str) -> str:
+        """Why it is still Pending, as far as the engine tells."""
+        try:
+            status = (await self._workloads.get(sandbox_id)).sandbox.status
+        except PortError:
+            return ""
+        told = ": ".join(part for part in (status.reason, status.message) if part)
+        return f" Its last word: {told}" if told else ""
+
     async def _await_until(self, sandbox_id: str, deadline: datetime) -> None:
         left = (deadline - self._clock.now()).total_seconds()
         ready = asyncio.ensure_future(self._workloads.wait_ready(sandbox_id))
@@ -75,7 +84,7 @@ class Readiness:
             await asyncio.wait({ready, timer}, return_when=asyncio.FIRST_COMPLETED)
             if not ready.done():
                 message = f"The workload was not ready within {self._policy.ready_timeout:g} seconds."
-                raise NeverReady(TIMEOUT_REASON, message)
+                raise NeverReady(TIMEOUT_REASON, message + await self._last_words(sandbox_id))
             await ready
         finally:
             ready.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from sandkit_server.core.identity import RandomIds
 from sandkit_server.core.policy import Policy
 from sandkit_server.core.ports import Ports
 from sandkit_server.core.service import LifecycleService
@@ -16,7 +17,6 @@ from sandkit_server.runtimes.memory.committer import Committer
 from sandkit_server.runtimes.memory.controller import Controller
 from sandkit_server.runtimes.memory.data_plane import MemoryDataPlane
 from sandkit_server.runtimes.memory.engine import MemoryEngine
-from sandkit_server.runtimes.memory.identity import RandomIds
 from sandkit_server.runtimes.memory.pooling import MemoryPoolStore, PoolController
 from sandkit_server.runtimes.memory.provider import MemoryWorkloads
 from sandkit_server.runtimes.memory.snapshot_store import MemorySnapshotStore

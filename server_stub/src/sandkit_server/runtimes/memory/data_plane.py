@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
+from sandkit_server.core import access
 from sandkit_server.core.errors import ErrorCode, SandkitError
 from sandkit_server.core.model import SandboxState
 from sandkit_server.core.observation import DataPlaneAnswer
@@ -13,7 +14,6 @@ from sandkit_server.core.port_errors import PortError
 from sandkit_server.core.ports import WorkloadProvider
 from sandkit_server.core.translation import unavailable
 from sandkit_server.core.validation import RENEW_EXTENSION
-from sandkit_server.runtimes.memory import access
 from sandkit_server.runtimes.memory.engine import MemoryEngine
 from sandkit_server.runtimes.memory.records import WorkloadRecord
 

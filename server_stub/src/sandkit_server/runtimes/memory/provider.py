@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from sandkit_server.core import access
 from sandkit_server.core.model import Endpoint, EndpointQuery, SandboxState
 from sandkit_server.core.port_errors import Exhausted, NeverReady, VersionConflict
 from sandkit_server.core.ports import Capabilities, DiagnosticsScope, Workload, WorkloadSpec
 from sandkit_server.disturbance.faults import Subject
-from sandkit_server.runtimes.memory import access
 from sandkit_server.runtimes.memory.controller import Controller
 from sandkit_server.runtimes.memory.pooling import PoolController, take_warm
 from sandkit_server.runtimes.memory.records import WorkloadRecord
@@ -41,6 +41,9 @@ class MemoryWorkloads:
     def capabilities(self) -> Capabilities:
         """What this runtime can do."""
         return self._capabilities
+
+    async def preflight(self, spec: WorkloadSpec) -> None:
+        """Nothing is refused for what it holds."""
 
     async def create(self, spec: WorkloadSpec) -> Workload:
         """Make the workload object; out of a pool it comes with a warm pod."""
