@@ -1,0 +1,1 @@
+"""Every interleaving of the product's own steps, over the abstract cluster."""
