@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from attrs import define, field
 
 from sandkit_conformance.drivers.side_port import SidePortError
-from sandkit_conformance.probes.view import View
+from sandkit_conformance.probes.view import KINDS, View
 
 ALL_PROBES = frozenset({"view", "files", "events", "seed", "environment"})
 ALL_CONTROLS = frozenset({"clock", "faults", "gates", "restart"})
@@ -24,7 +24,7 @@ class FakeProbe:
     features: frozenset[str] = ALL_PROBES
     broken: bool = False
 
-    async def view(self) -> View:
+    async def view(self, kinds: Collection[str] = KINDS) -> View:
         if self.broken:
             raise SidePortError("the probe port: GET /v1/view: 500")
         return View.parse(self.data)

@@ -15,7 +15,7 @@ from sandkit_conformance.failures import BadFileError, SuiteError
 from sandkit_conformance.ledger import Entry, Ledger, read_ledger
 from sandkit_conformance.probes.view import View
 from sandkit_conformance.redaction import MASK, Redactor
-from sandkit_conformance.target import Target, TargetOptions, load_target
+from sandkit_conformance.target import PortAddress, Target, TargetOptions, load_target
 from sandkit_conformance.trace import Trace
 from sandkit_conformance.verdict import CheckResult, Verdict
 
@@ -168,7 +168,7 @@ def target(tmp_path: Path, text: str = TARGET, **options: str) -> Target:
 def test_a_target_file_is_read_and_options_win(tmp_path: Path) -> None:
     found = target(tmp_path, base_url="https://other:1/v1", api_key_env="OTHER")
     assert (found.root, found.api_key, found.name) == ("https://other:1", "o", "mine")
-    assert found.probe is not None
+    assert isinstance(found.probe, PortAddress)
     assert (found.probe.url, found.probe.key) == ("http://localhost:10", "p")
     assert (found.has("pause"), found.has("pools"), found.has(None)) == (True, False, True)
     assert (found.seconds("pause"), found.seconds("resume"), found.seconds(3)) == (7, 120, 3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Final
 
 from attrs import frozen
@@ -14,8 +14,8 @@ from sandkit_conformance.drivers.raw_http import RawHttpDriver
 from sandkit_conformance.drivers.side_port import SidePort
 from sandkit_conformance.engine.preflight import check_server
 from sandkit_conformance.failures import SuiteError
-from sandkit_conformance.probes.http import connect_probe
-from sandkit_conformance.target import PortAddress, Target
+from sandkit_conformance.probes.opening import open_probe
+from sandkit_conformance.target import ClusterAddress, PortAddress, Target
 
 _CAPABILITY_READS: Final = {"pools": "/v1/pools", "snapshots": "/v1/snapshots"}
 
@@ -47,9 +47,9 @@ async def diagnose(target: Target, catalogue: Catalogue) -> list[Finding]:
         Finding(False, f"capability {unknown} is declared, and the catalogue knows no such capability")
         for unknown in sorted((target.capabilities or frozenset()) - known)
     ]
-    findings.append(await _port("probe", target.probe, _probe_features))
-    findings.append(await _port("control", target.control, _control_features))
-    return findings
+    probe = _probe_features(target.probe) if target.probe else None
+    control = _control_features(target.control) if target.control else None
+    return [*findings, await _port("probe", probe), await _port("control", control)]
 
 
 async def _declared(driver: RawHttpDriver, target: Target, capability: str, path: str) -> Finding:
@@ -65,24 +65,23 @@ async def _declared(driver: RawHttpDriver, target: Target, capability: str, path
     return Finding(False, f"{capability}: declared, and GET {path} answered {exchange.outcome()}")
 
 
-async def _probe_features(port: SidePort) -> frozenset[str]:
-    return (await connect_probe(port)).features
+async def _probe_features(address: PortAddress | ClusterAddress) -> frozenset[str]:
+    async with open_probe(address) as probe:
+        return probe.features
 
 
-async def _control_features(port: SidePort) -> frozenset[str]:
-    return (await connect_control(port)).features
-
-
-async def _port(
-    name: str, address: PortAddress | None, connect: Callable[[SidePort], Awaitable[frozenset[str]]]
-) -> Finding:
-    if address is None:
-        return Finding(True, f"no {name} port: what needs one will be unobservable")
+async def _control_features(address: PortAddress) -> frozenset[str]:
     driver = RawHttpDriver(address.url)
     try:
-        port = SidePort("probe" if name == "probe" else "control", driver, address.key)
-        return Finding(True, f"the {name} port can do {', '.join(sorted(await connect(port)))}")
-    except SuiteError as error:
-        return Finding(False, str(error))
+        return (await connect_control(SidePort("control", driver, address.key))).features
     finally:
         await driver.aclose()
+
+
+async def _port(name: str, features: Awaitable[frozenset[str]] | None) -> Finding:
+    if features is None:
+        return Finding(True, f"no {name} port: what needs one will be unobservable")
+    try:
+        return Finding(True, f"the {name} port can do {', '.join(sorted(await features))}")
+    except SuiteError as error:
+        return Finding(False, str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,6 @@ from attrs import define, field
 
 from sandkit_conformance.catalogue import Catalogue
 from sandkit_conformance.contract import Contract
-from sandkit_conformance.drivers.port import Driver
 from sandkit_conformance.drivers.raw_http import RawHttpDriver
 from sandkit_conformance.engine.cleaning import take_back
 from sandkit_conformance.engine.context import RunContext, ScenarioContext
@@ -54,21 +54,22 @@ async def sweep_run(
         raise SuiteError(f"the ledger {ledger_file} is of run {ledger.run_id}, not of {run_id}")
     report = SweepReport(ledger.run_id)
     redactor = Redactor()
-    drivers: list[Driver] = [RawHttpDriver(target.root)]
+    driver = RawHttpDriver(target.root)
     context = RunContext(
         run_id=ledger.run_id,
         seed=0,
         target=target,
         catalogue=catalogue,
         contract=Contract(catalogue.openapi),
-        driver=drivers[0],
+        driver=driver,
         trace=Trace(redactor),
         ledger=ledger,
         redactor=redactor,
     )
-    try:
-        await check_server(drivers[0], target)
-        await connect_side_ports(context, drivers)
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(driver.aclose)
+        await check_server(driver, target)
+        await connect_side_ports(context, opened)
         # What stands at a gate of the killed run cannot be deleted, and may make something when it is let go.
         await _sweep_ledger(context, report, frozenset({"fault", "gate"}))
         await _sweep_labelled(context, report)
@@ -78,9 +79,6 @@ async def sweep_run(
             for entry in context.ledger.standing()
             if entry.kind == "claim"
         ]
-    finally:
-        for driver in drivers:
-            await driver.aclose()
     return report
 
 

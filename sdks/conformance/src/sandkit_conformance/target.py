@@ -47,13 +47,27 @@ class PortAddress:
 
 
 @frozen
+class ClusterAddress:
+    """A cluster to look into, and who looks into the sandboxes there.
+
+    `workloads` is `batchsandboxes` or `sandboxes`, the kind of object the server makes of a sandbox.
+    """
+
+    kubeconfig: Path
+    namespace: str | None = None
+    context: str | None = None
+    workloads: str = "batchsandboxes"
+    agent: PortAddress | None = None
+
+
+@frozen
 class Target:
     """A server under test. `root` is its address without `/v1`; `capabilities` None means everything."""
 
     root: str
     name: str = ""
     api_key: str | None = field(default=None, repr=False)
-    probe: PortAddress | None = None
+    probe: PortAddress | ClusterAddress | None = None
     control: PortAddress | None = None
     capabilities: frozenset[str] | None = None
     choices: Mapping[str, Any] = field(factory=lambda: dict(DEFAULT_CHOICES))
@@ -116,7 +130,7 @@ def load_target(path: Path | None, options: TargetOptions, environment: Mapping[
         root=_root(address),
         name=data.get("name") or _root(address),
         api_key=_credential(key_name, environment) if key_name else None,
-        probe=_port(options.probe_url, options.probe_key_env, data.get("probe"), environment),
+        probe=_probe(options, data.get("probe"), environment),
         control=_port(options.control_url, options.control_key_env, data.get("control"), environment),
     )
     return evolve(
@@ -156,8 +170,23 @@ def _root(address: str) -> str:
 def _credential(name: str, environment: Mapping[str, str]) -> str:
     value = environment.get(name)
     if not value:
-        raise SuiteError(f"the environment variable {name} is not set; put the key there")
+        raise SuiteError(f"the environment variable {name} is not set; the target needs it")
     return value
+
+
+def _probe(
+    options: TargetOptions, data: Mapping[str, Any] | None, environment: Mapping[str, str]
+) -> PortAddress | ClusterAddress | None:
+    """The probe; of one that is a cluster, the options name the agent."""
+    if not data or data.get("kind", "http") == "http":
+        return _port(options.probe_url, options.probe_key_env, data, environment)
+    return ClusterAddress(
+        kubeconfig=Path(_credential(data["kubeconfigEnv"], environment)),
+        namespace=data.get("namespace"),
+        context=data.get("context"),
+        workloads=data.get("workloads", "batchsandboxes"),
+        agent=_port(options.probe_url, options.probe_key_env, data.get("agent"), environment),
+    )
 
 
 def _port(

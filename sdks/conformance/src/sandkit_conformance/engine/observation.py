@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from sandkit_conformance.engine.context import StepContext
-from sandkit_conformance.probes.view import KINDS
+from sandkit_conformance.probes.view import CENSUS_KINDS, KINDS
 from sandkit_conformance.scenario.matchers import Mismatch, match, match_fields, show
 from sandkit_conformance.scenario.paths import NOTHING
 
@@ -47,7 +47,7 @@ async def look(fields: Mapping[str, Any], context: StepContext) -> Observed:
         after = fields.get("after")
         rows, last = await probe.events(int(after) if after is not None else None)
         return Observed(rows=_where(rows, fields), seq=last)
-    view = await probe.view()
+    view = await probe.view(CENSUS_KINDS if what == "census" else (what,))
     context.run.clock.set(view.time)
     if what == "census":
         named = [entry for entry in view.census() if not _mismatched({"name": entry}, fields)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import Final
 
 from sandkit_conformance.control.http import connect_control
@@ -10,7 +11,7 @@ from sandkit_conformance.drivers.raw_http import RawHttpDriver
 from sandkit_conformance.drivers.side_port import SidePort
 from sandkit_conformance.engine.context import RunContext
 from sandkit_conformance.failures import SuiteError
-from sandkit_conformance.probes.http import connect_probe
+from sandkit_conformance.probes.opening import keys_of, open_probe
 from sandkit_conformance.target import Target
 
 _LIST: Final = "/v1/sandboxes"
@@ -57,8 +58,8 @@ def _described(exchange: Exchange) -> str:
     return f"{exchange.outcome()}, {kind}, beginning with {exchange.text[:60]!r}"
 
 
-async def connect_side_ports(run: RunContext, drivers: list[Driver]) -> None:
-    """Connect probe and control where the target has them.
+async def connect_side_ports(run: RunContext, opened: AsyncExitStack) -> None:
+    """Connect probe and control where the target has them; `opened` closes them again.
 
     Raises:
         SuiteError: a port that is named does not work.
@@ -66,10 +67,10 @@ async def connect_side_ports(run: RunContext, drivers: list[Driver]) -> None:
     target = run.target
     run.redactor.learn_keys([target.api_key])
     if target.probe:
-        drivers.append(RawHttpDriver(target.probe.url))
-        run.redactor.learn_keys([target.probe.key])
-        run.probe = await connect_probe(SidePort("probe", drivers[-1], target.probe.key))
+        run.redactor.learn_keys(keys_of(target.probe))
+        run.probe = await opened.enter_async_context(open_probe(target.probe))
     if target.control:
-        drivers.append(RawHttpDriver(target.control.url))
+        driver = RawHttpDriver(target.control.url)
+        opened.push_async_callback(driver.aclose)
         run.redactor.learn_keys([target.control.key])
-        run.control = await connect_control(SidePort("control", drivers[-1], target.control.key))
+        run.control = await connect_control(SidePort("control", driver, target.control.key))

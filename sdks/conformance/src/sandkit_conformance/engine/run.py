@@ -6,6 +6,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -81,17 +82,14 @@ class Run:
         requirements = select_requirements(self.catalogue, self.options.profile, self.options.patterns)
         folder = self.options.report_dir
         raw = RawHttpDriver(self.target.root)
-        drivers: list[Driver] = [raw]
         with _Sinks(folder) as sinks:
             context = self._context(raw, sinks)
-            try:
+            async with AsyncExitStack() as opened:
+                opened.push_async_callback(raw.aclose)
                 version = await check_server(raw, self.target)
-                await connect_side_ports(context, drivers)
+                await connect_side_ports(context, opened)
                 async with through(self.options.driver, context):
                     scenarios, leaks = await self._play(requirements, context)
-            finally:
-                for driver in drivers:
-                    await driver.aclose()
         return self._fold(requirements, scenarios, leaks, context, _Frame(version, time.monotonic() - began))
 
     def _context(self, driver: Driver, sinks: _Sinks) -> RunContext:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ from attrs import frozen
 
 from sandkit_conformance.drivers.side_port import SidePort, SidePortError
 from sandkit_conformance.failures import SuiteError
-from sandkit_conformance.probes.view import View
+from sandkit_conformance.probes.view import KINDS, View
 
 PROTOCOL: Final = "sandkit-probe/1"
 
@@ -23,7 +23,7 @@ class HttpProbe:
     port: SidePort
     features: frozenset[str]
 
-    async def view(self) -> View:
+    async def view(self, kinds: Collection[str] = KINDS) -> View:  # noqa: ARG002 - one answer has everything
         """See `Probe.view`."""
         return View.parse(await self.port.ask("GET", "/v1/view"))
 
@@ -48,10 +48,11 @@ class HttpProbe:
 
     async def write_file(self, sandbox: str, path: str, text: str) -> None:
         """See `Probe.write_file`."""
-        query = {"sandboxId": sandbox, "path": path}
-        exchange = await self.port.exchange("PUT", "/v1/files", query=query, body=text.encode())
-        if not exchange.ok:
-            raise SidePortError(f"the probe port: PUT /v1/files {path}: {exchange.outcome()}")
+        await self._write("/v1/files", {"sandboxId": sandbox, "path": path}, text)
+
+    async def write_volume_file(self, volume: str, path: str, text: str) -> None:
+        """Write into a volume, mounted or not."""
+        await self._write("/v1/volume-files", {"volume": volume, "path": path}, text)
 
     async def environment(self, sandbox: str) -> Mapping[str, str]:
         """See `Probe.environment`."""
@@ -84,6 +85,11 @@ class HttpProbe:
         if not exchange.ok or not isinstance(row, dict):
             raise SidePortError(f"the probe port: PATCH {route}: {exchange.outcome()}")
         return row
+
+    async def _write(self, route: str, query: Mapping[str, str], text: str) -> None:
+        exchange = await self.port.exchange("PUT", route, query=query, body=text.encode())
+        if not exchange.ok:
+            raise SidePortError(f"the probe port: PUT {route} {query['path']}: {exchange.outcome()}")
 
 
 async def connect_probe(port: SidePort) -> HttpProbe:

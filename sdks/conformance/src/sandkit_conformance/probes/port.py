@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
-from sandkit_conformance.probes.view import View
+from sandkit_conformance.probes.view import KINDS, View
 
 
 class Probe(Protocol):
@@ -19,8 +19,8 @@ class Probe(Protocol):
         """What it can: view, files, events, seed, environment."""
         ...
 
-    async def view(self) -> View:
-        """One consistent look at everything."""
+    async def view(self, kinds: Collection[str] = KINDS) -> View:
+        """One look at everything, or at these kinds at least, where less is cheaper."""
         ...
 
     async def events(self, after: int | None) -> tuple[list[dict[str, Any]], int]:

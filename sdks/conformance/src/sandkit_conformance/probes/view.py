@@ -58,6 +58,7 @@ _CENSUS: Final = {
     "jobs": "name",
     "secrets": "name",
 }
+CENSUS_KINDS: Final = tuple(_CENSUS)
 
 
 @frozen

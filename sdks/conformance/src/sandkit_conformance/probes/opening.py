@@ -1,0 +1,40 @@
+"""Opening the probe a target names: a port somebody serves, or a cluster the suite looks into itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from sandkit_conformance.drivers.raw_http import RawHttpDriver
+from sandkit_conformance.drivers.side_port import SidePort
+from sandkit_conformance.probes.http import HttpProbe, connect_probe
+from sandkit_conformance.probes.kubernetes.probe import connect_cluster
+from sandkit_conformance.probes.port import Probe
+from sandkit_conformance.target import ClusterAddress, PortAddress
+
+
+@asynccontextmanager
+async def open_probe(address: PortAddress | ClusterAddress) -> AsyncIterator[Probe]:
+    """The probe behind an address, for as long as the context lasts.
+
+    Raises:
+        SuiteError: it cannot be reached, refuses who we are, or is something else.
+    """
+    async with AsyncExitStack() as opened:
+        if isinstance(address, PortAddress):
+            yield await _port(address, opened)
+        else:
+            agent = await _port(address.agent, opened) if address.agent else None
+            yield await opened.enter_async_context(connect_cluster(address, agent))
+
+
+def keys_of(address: PortAddress | ClusterAddress) -> list[str | None]:
+    """The keys that must not be seen in a report."""
+    port = address if isinstance(address, PortAddress) else address.agent
+    return [port.key if port else None]
+
+
+async def _port(address: PortAddress, opened: AsyncExitStack) -> HttpProbe:
+    driver = RawHttpDriver(address.url)
+    opened.push_async_callback(driver.aclose)
+    return await connect_probe(SidePort("probe", driver, address.key))
