@@ -21,7 +21,7 @@ from sandkit_server.core.port_errors import (
     Unavailable,
     VersionConflict,
 )
-from sandkit_server.kubernetes.calls import Call, Expired, Misconfigured
+from sandkit_server.kubernetes.calls import Call, Expired, Misconfigured, Verb
 
 # A message may quote what was sent; this much of it is enough to act on.
 _LONGEST_MESSAGE: Final = 2_000
@@ -82,7 +82,9 @@ def translate(call: Call, status: Mapping[str, Any], namespace: str, wait: float
         case 410:
             error = Expired(message)
         case _ if code in _WRONG_CONTENT:
-            error = Invalid(message)
+            # A uid in a patch is a precondition: the object of that name is another one.
+            other = call.verb is Verb.PATCH and _blames(details, "metadata.uid")
+            error = NotFound(message) if other else Invalid(message)
         case _:
             wait = wait if wait is not None else details.get("retryAfterSeconds") or _RETRY_AFTER
             error = Unavailable(f"the API server cannot answer now: {message}", float(wait))
@@ -134,3 +136,7 @@ def _conflict(reason: object, message: str, details: Mapping[str, Any]) -> PortE
     if "UID in precondition" in message or "UID in the precondition" in message:
         return NotFound(message)
     return VersionConflict(message)
+
+
+def _blames(details: Mapping[str, Any], field: str) -> bool:
+    return any(cause.get("field") == field for cause in details.get("causes") or ())

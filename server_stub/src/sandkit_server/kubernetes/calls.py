@@ -35,6 +35,8 @@ class Verb(StrEnum):
 
     GET = "get"
     LIST = "list"
+    # Not sent by :meth:`Cluster.send`; in permissions, refusals and counts.
+    WATCH = "watch"
     CREATE = "create"
     PATCH = "patch"
     DELETE = "delete"

@@ -28,11 +28,12 @@ _NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 _METHODS: Final = {
     Verb.GET: "GET",
     Verb.LIST: "GET",
+    Verb.WATCH: "GET",
     Verb.CREATE: "POST",
     Verb.PATCH: "PATCH",
     Verb.DELETE: "DELETE",
 }
-_ON_COLLECTIONS: Final = frozenset({Verb.LIST, Verb.CREATE})
+_ON_COLLECTIONS: Final = frozenset({Verb.LIST, Verb.WATCH, Verb.CREATE})
 _NAME: Final = re.compile(r"[a-z0-9][-a-z0-9.]*")
 _READS: Final = frozenset({Verb.GET, Verb.LIST})
 _JSON: Final = "application/json"
@@ -170,7 +171,7 @@ class HttpCluster:
         self, resource: Resource, version: str, labels: Mapping[str, str] = _NO_LABELS
     ) -> AsyncGenerator[Event, None]:
         """The changes after ``version``; see :class:`sandkit_server.kubernetes.watch.WatchedCluster`."""
-        call = Call(verb=Verb.LIST, resource=resource, labels=labels)
+        call = Call(verb=Verb.WATCH, resource=resource, labels=labels)
         lasting = self._limits.watch * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
         parameters = {
             **self._parameters(call),
@@ -208,7 +209,7 @@ class HttpCluster:
         except ConfigurationError as error:
             raise _no_credentials(error) from error
         finally:
-            self.traffic["watch", answers.permission(call)[1], status] += 1
+            self._count(call, status)
 
     async def _list(self, call: Call) -> Object:
         parameters = {**self._parameters(call), "limit": str(self._limits.page)}
@@ -249,9 +250,12 @@ class HttpCluster:
         except ConfigurationError as error:
             raise _no_credentials(error) from error
         finally:
-            verb, resource = answers.permission(call)
-            self.traffic[verb, resource, status] += 1
+            self._count(call, status)
         return response
+
+    def _count(self, call: Call, status: int) -> None:
+        verb, resource = answers.permission(call)
+        self.traffic[verb, resource, status] += 1
 
     def _request(self, call: Call, parameters: Mapping[str, str]) -> httpx.Request:
         body = _body(call)

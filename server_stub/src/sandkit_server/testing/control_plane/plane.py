@@ -68,6 +68,7 @@ class ControlPlane:
         self.administration = Administration(self.address, self.admin)
         self._guard: Guard | None = None
         self._running: dict[str, Program] = {}
+        self._kinds: set[str] = set()
 
     def __enter__(self) -> Self:
         self.start()
@@ -117,7 +118,7 @@ class ControlPlane:
         self._running.pop("api-server").stop(signal.SIGTERM if gracefully else signal.SIGKILL)
 
     def restart_api_server(self, *, gracefully: bool = False) -> None:
-        """End the API server and start it again at the same address; return when it is ready."""
+        """End the API server and start it again at the same address; return when it serves every kind."""
         if "api-server" in self._running:
             self.stop_api_server(gracefully=gracefully)
         self._start_api_server()
@@ -161,8 +162,8 @@ class ControlPlane:
         """
         for path in paths or (DEFINITIONS,):
             for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
-                for name in self.administration.apply_definitions(file.read_text("utf-8")):
-                    self._await(f"the kind {name}", partial(self.administration.is_served, name))
+                self._kinds.update(self.administration.apply_definitions(file.read_text("utf-8")))
+        self._await_kinds()
 
     def kubectl(self, *arguments: str, input_text: str = "", namespace: str = "default") -> str:
         """What ``kubectl`` prints. Raises RuntimeError with its complaint."""
@@ -205,6 +206,12 @@ class ControlPlane:
             "api-server", flags.api_server(self._programs, self.folder, self._api_port, self._etcd_port)
         )
         self._await("the API server", self.administration.is_ready)
+        self._await_kinds()
+
+    def _await_kinds(self) -> None:
+        """A started API server is ready before it serves the kinds that others defined."""
+        for name in sorted(self._kinds):
+            self._await(f"the kind {name}", partial(self.administration.is_served, name))
 
     def _run(self, name: str, command: Sequence[str]) -> None:
         assert self._guard is not None, "start() makes it first"
