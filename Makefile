@@ -121,6 +121,10 @@ conformance: setup ## start the embedded server, replay every scenario, write bu
 mutants: setup ## run the suite against deliberately broken servers: each must turn exactly its requirement red
 	@$(BIN)/python -m sandkit_conformance mutants --server '$(BIN)/python -m sandkit_server.testing.mutants' $(MUTANTS_ARGS)
 
+.PHONY: control-plane
+control-plane: setup ## tests on a real Kubernetes control plane on loopback; needs Go, the first build takes minutes
+	@$(BIN)/python scripts/control_plane.py $(PYTEST_ARGS)
+
 # How long the fuzzer runs, and the seed that makes a run repeatable.
 FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= 1
