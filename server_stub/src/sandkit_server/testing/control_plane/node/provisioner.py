@@ -1,0 +1,87 @@
+"""A provisioner: a storage class, a PersistentVolume for each claim of it, and none that was released."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sandkit_server.testing.control_plane.node.api import NodeApi, Refused
+from sandkit_server.testing.control_plane.node.following import follow
+from sandkit_server.testing.control_plane.node.volumes import Volumes, claim_key
+
+DRIVER: Final = "node.sandkit.test"
+CLASS: Final = "standard"
+
+_CLASSES: Final = "/apis/storage.k8s.io/v1/storageclasses"
+_VOLUMES: Final = "/api/v1/persistentvolumes"
+_CLAIMS: Final = "/api/v1/persistentvolumeclaims"
+
+_log = logging.getLogger(__name__)
+
+
+class Provisioner:
+    """Makes volumes and removes them; binding and protection are the control plane's own."""
+
+    def __init__(self, api: NodeApi, volumes: Volumes) -> None:
+        self._api = api
+        self._volumes = volumes
+
+    async def install(self) -> None:
+        """Make the class, as the cluster's default."""
+        default = {"storageclass.kubernetes.io/is-default-class": "true"}
+        try:
+            await self._api.create(
+                _CLASSES,
+                {
+                    "metadata": {"name": CLASS, "annotations": default},
+                    "provisioner": DRIVER,
+                    "reclaimPolicy": "Delete",
+                    "volumeBindingMode": "Immediate",
+                },
+            )
+        except Refused as refusal:
+            if refusal.status != 409:
+                raise
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(follow(self._api, _CLAIMS, self._on_claim))
+            group.create_task(follow(self._api, _VOLUMES, self._on_volume))
+
+    async def _on_claim(self, change: str, claim: Mapping[str, Any]) -> None:
+        spec, metadata = claim["spec"], claim["metadata"]
+        ours = spec.get("storageClassName") == CLASS and "volumeName" not in spec
+        if change == "DELETED" or not ours or "deletionTimestamp" in metadata:
+            return
+        reference = {key: metadata[key] for key in ("namespace", "name", "uid")}
+        body = {
+            "metadata": {
+                "name": f"pvc-{metadata['uid']}",
+                "annotations": {"pv.kubernetes.io/provisioned-by": DRIVER},
+            },
+            "spec": {
+                "capacity": {"storage": spec["resources"]["requests"]["storage"]},
+                "accessModes": spec["accessModes"],
+                "storageClassName": CLASS,
+                "persistentVolumeReclaimPolicy": "Delete",
+                "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **reference},
+                "csi": {"driver": DRIVER, "volumeHandle": metadata["uid"]},
+            },
+        }
+        try:
+            await self._api.create(_VOLUMES, body)
+        except Refused as refusal:
+            if refusal.status != 409:
+                _log.warning("no volume for claim %s: %s", metadata["name"], refusal)
+
+    async def _on_volume(self, change: str, volume: Mapping[str, Any]) -> None:
+        spec = volume["spec"]
+        if (spec.get("csi") or {}).get("driver") != DRIVER:
+            return
+        if change == "DELETED":
+            self._volumes.discard(claim_key(spec["csi"]["volumeHandle"]))
+        elif (volume.get("status") or {}).get("phase") == "Released":
+            await self._api.delete(f"{_VOLUMES}/{volume['metadata']['name']}")
