@@ -15,7 +15,7 @@ from sandkit_conformance.drivers.side_port import SidePort
 from sandkit_conformance.engine.preflight import check_server
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.probes.opening import open_probe
-from sandkit_conformance.target import ClusterAddress, PortAddress, Target
+from sandkit_conformance.target import PortAddress, ProbeAddress, Target
 
 _CAPABILITY_READS: Final = {"pools": "/v1/pools", "snapshots": "/v1/snapshots"}
 
@@ -65,7 +65,7 @@ async def _declared(driver: RawHttpDriver, target: Target, capability: str, path
     return Finding(False, f"{capability}: declared, and GET {path} answered {exchange.outcome()}")
 
 
-async def _probe_features(address: PortAddress | ClusterAddress) -> frozenset[str]:
+async def _probe_features(address: ProbeAddress) -> frozenset[str]:
     async with open_probe(address) as probe:
         return probe.features
 

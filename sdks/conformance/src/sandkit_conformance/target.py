@@ -37,6 +37,8 @@ DEFAULT_CHOICES: Final[Mapping[str, Any]] = {
     "pauseRefusal": {"status": 501, "code": "SANDBOX::API_NOT_SUPPORTED"},
 }
 
+DEFAULT_DOCKER_HOST: Final = "unix:///var/run/docker.sock"
+
 
 @frozen
 class PortAddress:
@@ -61,13 +63,29 @@ class ClusterAddress:
 
 
 @frozen
+class DockerAddress:
+    """A Docker engine to look into.
+
+    `image` is one that it has, for reaching into volumes; `snapshot_images` is the repository of the images
+    that are snapshots, whose tag is the snapshot's id.
+    """
+
+    host: str
+    image: str
+    snapshot_images: str | None = None
+
+
+ProbeAddress = PortAddress | ClusterAddress | DockerAddress
+
+
+@frozen
 class Target:
     """A server under test. `root` is its address without `/v1`; `capabilities` None means everything."""
 
     root: str
     name: str = ""
     api_key: str | None = field(default=None, repr=False)
-    probe: PortAddress | ClusterAddress | None = None
+    probe: ProbeAddress | None = None
     control: PortAddress | None = None
     capabilities: frozenset[str] | None = None
     choices: Mapping[str, Any] = field(factory=lambda: dict(DEFAULT_CHOICES))
@@ -176,10 +194,13 @@ def _credential(name: str, environment: Mapping[str, str]) -> str:
 
 def _probe(
     options: TargetOptions, data: Mapping[str, Any] | None, environment: Mapping[str, str]
-) -> PortAddress | ClusterAddress | None:
+) -> ProbeAddress | None:
     """The probe; of one that is a cluster, the options name the agent."""
     if not data or data.get("kind", "http") == "http":
         return _port(options.probe_url, options.probe_key_env, data, environment)
+    if data["kind"] == "docker":
+        host = _credential(data["hostEnv"], environment) if "hostEnv" in data else data.get("host")
+        return DockerAddress(host or DEFAULT_DOCKER_HOST, data["image"], data.get("snapshotImages"))
     return ClusterAddress(
         kubeconfig=Path(_credential(data["kubeconfigEnv"], environment)),
         namespace=data.get("namespace"),

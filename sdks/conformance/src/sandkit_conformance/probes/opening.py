@@ -1,4 +1,4 @@
-"""Opening the probe a target names: a port somebody serves, or a cluster the suite looks into itself."""
+"""Opening the probe a target names: a port somebody serves, or an engine the suite looks into itself."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from sandkit_conformance.drivers.raw_http import RawHttpDriver
 from sandkit_conformance.drivers.side_port import SidePort
+from sandkit_conformance.probes.docker.probe import connect_docker
 from sandkit_conformance.probes.http import HttpProbe, connect_probe
 from sandkit_conformance.probes.kubernetes.probe import connect_cluster
 from sandkit_conformance.probes.port import Probe
-from sandkit_conformance.target import ClusterAddress, PortAddress
+from sandkit_conformance.target import ClusterAddress, DockerAddress, PortAddress, ProbeAddress
 
 
 @asynccontextmanager
-async def open_probe(address: PortAddress | ClusterAddress) -> AsyncIterator[Probe]:
+async def open_probe(address: ProbeAddress) -> AsyncIterator[Probe]:
     """The probe behind an address, for as long as the context lasts.
 
     Raises:
@@ -23,15 +24,17 @@ async def open_probe(address: PortAddress | ClusterAddress) -> AsyncIterator[Pro
     async with AsyncExitStack() as opened:
         if isinstance(address, PortAddress):
             yield await _port(address, opened)
+        elif isinstance(address, DockerAddress):
+            yield await opened.enter_async_context(connect_docker(address))
         else:
             agent = await _port(address.agent, opened) if address.agent else None
             yield await opened.enter_async_context(connect_cluster(address, agent))
 
 
-def keys_of(address: PortAddress | ClusterAddress) -> list[str | None]:
+def keys_of(address: ProbeAddress) -> list[str | None]:
     """The keys that must not be seen in a report."""
-    port = address if isinstance(address, PortAddress) else address.agent
-    return [port.key if port else None]
+    port = address.agent if isinstance(address, ClusterAddress) else address
+    return [port.key] if isinstance(port, PortAddress) else []
 
 
 async def _port(address: PortAddress, opened: AsyncExitStack) -> HttpProbe:
