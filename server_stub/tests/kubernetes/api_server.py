@@ -25,7 +25,10 @@ class ApiServer(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
-        self.asked.append(request)
+        # A copy: who authenticates changes the request and sends it again.
+        self.asked.append(
+            httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
+        )
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
