@@ -81,11 +81,26 @@ def test_a_secret_inside_another_is_masked_with_it() -> None:
     assert redactor.text("x abcdef-and-more y abcdef") == f"x {MASK} y {MASK}"
 
 
+def test_what_gives_a_key_or_a_secret_away_is_known_before_it_is_masked() -> None:
+    redactor = Redactor("run1")
+    redactor.learn_keys(["the-api-key"])
+    redactor.learn_from({"image": {"auth": {"password": "the-password", "token": "other-secret"}}})
+    assert redactor.echoes("bad the-password") == {"secret"}
+    assert redactor.echoes("the-api-key") == {"key"}
+    assert redactor.echoes("nothing") == set()
+    masked = redactor.text("the-password or other-secret")
+    assert masked.count("[redacted ") == 2
+    assert len(set(masked.split(" or "))) == 2, "a reader can tell one secret from another"
+    assert redactor.restored({"a": [masked]}) == {"a": ["the-password or other-secret"]}
+    assert Redactor("run2").text(masked) == masked
+
+
 def test_large_bodies_are_shortened_in_the_trace() -> None:
     trace = Trace(Redactor())
-    exchange = Exchange(Call("GET", "/", 1.0), "http://x/", "", 0.0, 0.1, 200, (), b"x" * 200_000)
+    exchange = Exchange(Call("GET", "/", 1.0), "http://x/", "", 0.0, 0.1, 200, (), b"x" * 2_000_000)
     trace.record_exchange("s", "1", exchange, "call")
-    assert trace.events[0].data["body"].endswith("… (200000 bytes)")
+    assert trace.events[0].data["body"].endswith("… (2000000 bytes)")
+    assert trace.events[0].data["cut"]
 
 
 def test_a_view_says_what_belongs_to_a_run() -> None:

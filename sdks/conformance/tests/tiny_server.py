@@ -30,6 +30,7 @@ class World:
         self.misbehave: Misbehaviour = lambda _handler: False
         self.released = threading.Event()
         self.requests: list[str] = []
+        self.silent = False
 
 
 class Server(ThreadingHTTPServer):

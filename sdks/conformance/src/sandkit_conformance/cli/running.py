@@ -20,11 +20,10 @@ from sandkit_conformance.cli.browsing import console
 from sandkit_conformance.diagnosis import diagnose
 from sandkit_conformance.drivers.choosing import RAW
 from sandkit_conformance.engine.run import DEFAULT_CONCURRENCY, Listener, Run, RunOptions
-from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.profile import DEFAULT_PROFILE, PROFILES
 from sandkit_conformance.reports.console import mark, print_report
 from sandkit_conformance.reports.document import report_document
-from sandkit_conformance.reports.writing import write_reports
+from sandkit_conformance.reports.writing import report_folder, write_reports
 from sandkit_conformance.scenario.loader import load_suite
 from sandkit_conformance.sweeping import sweep_run
 from sandkit_conformance.target import Target, TargetOptions, load_target
@@ -107,7 +106,7 @@ def run(target_file: Path | None, **options: Any) -> int:
         driver=options["driver"],
         command=shlex.join(["sandkit-conformance", *sys.argv[1:]]),
     )
-    _make_folder(options["report_dir"])
+    report_folder(options["report_dir"])
     out = console()
     listener = _json_listener if options["json_events"] else _progress(out)
     result = anyio.run(Run(target, catalogue, suite, run_options, listener).execute)
@@ -118,16 +117,6 @@ def run(target_file: Path | None, **options: Any) -> int:
         for path in write_reports(document, result, options["report_dir"]):
             click.echo(path, err=options["json_events"])
     return int(result.exit_code)
-
-
-def _make_folder(folder: Path | None) -> None:
-    """Find out before the run, not after it, that nothing can be written there."""
-    try:
-        if folder:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "report.json").touch()
-    except OSError as error:
-        raise SuiteError(f"cannot write into --report-dir {folder}: {error.strerror}") from error
 
 
 def _json_listener(check: CheckResult) -> None:

@@ -48,6 +48,7 @@ class Exchange:
     """A call and what came back. Times are monotonic seconds; `at` is the wall clock (RFC 3339).
 
     `via` is the driver that made it; `raw_because` says why a call took raw HTTP although there is a driver.
+    `echoes` says what of the suite's the answer gives away: `key`, `secret`.
     """
 
     call: Call
@@ -61,6 +62,7 @@ class Exchange:
     failure: TransportFailure | None = None
     via: str = RAW_HTTP
     raw_because: str = ""
+    echoes: frozenset[str] = frozenset()
 
     @property
     def seconds(self) -> float:

@@ -11,7 +11,6 @@ from attrs import frozen
 from sandkit_conformance.catalogue import Catalogue
 from sandkit_conformance.contract import Contract
 from sandkit_conformance.drivers.port import Exchange
-from sandkit_conformance.redaction import Redactor
 from sandkit_conformance.scenario.matchers import parse_instant
 from sandkit_conformance.scenario.paths import NOTHING
 
@@ -35,12 +34,11 @@ class Judge:
 
     contract: Contract
     catalogue: Catalogue
-    redactor: Redactor
 
     def findings(self, exchange: Exchange) -> Iterator[Finding]:
         """Every invariant that applies to the answer, with what breaks it."""
         yield from _request_ids(exchange)
-        yield from self._secrets(exchange)
+        yield from _secrets(exchange)
         if exchange.ok:
             yield from _instants(exchange)
         else:
@@ -51,13 +49,6 @@ class Judge:
         if exchange.call.operation in self.contract.operations:
             yield Finding("documented-status", self._status(exchange))
             yield from (Finding("schema", message) for message in [*self._shape(exchange), None])
-
-    def _secrets(self, exchange: Exchange) -> Iterator[Finding]:
-        text = exchange.text + "\n" + "\n".join(value for _, value in exchange.headers)
-        found = f"answered {exchange.status} with it in the answer"
-        yield Finding("no-keys", f"a key was sent back: {found}" if self.redactor.key_in(text) else None)
-        leaked = self.redactor.secret_in(text)
-        yield Finding("no-secrets", f"a secret of a request was sent back: {found}" if leaked else None)
 
     def _code(self, exchange: Exchange) -> str | None:
         code = exchange.code or ""
@@ -109,6 +100,13 @@ class Judge:
                 yield f"{status} with a body that is not JSON: {exchange.text[:_SHOWN]!r}"
             else:
                 yield from self.contract.body_errors(operation, status, exchange.body, body)
+
+
+def _secrets(exchange: Exchange) -> Iterator[Finding]:
+    found = f"answered {exchange.status} with it in the answer"
+    yield Finding("no-keys", f"a key was sent back: {found}" if "key" in exchange.echoes else None)
+    leaked = "secret" in exchange.echoes
+    yield Finding("no-secrets", f"a secret of a request was sent back: {found}" if leaked else None)
 
 
 def _media_type(exchange: Exchange) -> str:

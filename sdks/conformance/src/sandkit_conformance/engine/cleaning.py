@@ -27,6 +27,31 @@ def _context(scenario: ScenarioContext, number: str) -> StepContext:
     return StepContext(scenario, Step(verb="call", body={}, number=number, position=Position("", 0)))
 
 
+class LiveClosing:
+    """What is done at the end of a scenario on a server."""
+
+    async def evidence(self, scenario: ScenarioContext) -> None:
+        """See `capture_evidence`."""
+        await capture_evidence(scenario)
+
+    async def open_gates(self, scenario: ScenarioContext) -> list[str]:
+        """Let through what stands at the scenario's gates; says what could not be."""
+        problems: list[str] = []
+        control = scenario.run.control
+        if control is None:
+            return problems
+        for gate in scenario.gates.values():
+            try:
+                await control.release(gate)
+            except SidePortError as error:
+                problems.append(str(error))
+        return problems
+
+    async def take_back(self, scenario: ScenarioContext) -> list[str]:
+        """See `take_back`."""
+        return await take_back(scenario)
+
+
 async def capture_evidence(scenario: ScenarioContext) -> None:
     """Write down how things stand after something went wrong, before anything is deleted."""
     run, context = scenario.run, _context(scenario, "evidence")

@@ -26,7 +26,7 @@ _SUITES_OWN: Final = frozenset({"evidence", "cleanup"})
 
 async def send(context: StepContext, call: Call, purpose: str = "call") -> Exchange:
     """Perform one call of a scenario, and let everybody know who keeps account of calls."""
-    run, name = context.run, context.scenario.scenario.name
+    run = context.run
     body = _request_json(call)
     run.redactor.learn_from(body)
     _write_ahead(context, call, body)
@@ -34,15 +34,20 @@ async def send(context: StepContext, call: Call, purpose: str = "call") -> Excha
     if subject:
         subject.asked(call.operation or "")
     driver = run.plain if purpose in _SUITES_OWN else run.driver
-    exchange = await driver.perform(call)
-    run.health.note(exchange)
-    run.trace.record_exchange(name, context.step.number, exchange, purpose)
+    exchange = await run.source.exchange(context.place, call, purpose, driver.perform)
+    account_for(context, exchange)
+    return exchange
+
+
+def account_for(context: StepContext, exchange: Exchange) -> None:
+    """Draw what follows from an answer: invariants, trajectories, and what the ledger has to know."""
+    run, name, call = context.run, context.scenario.scenario.name, exchange.call
     run.invariants.examine(exchange, f"{name} step {context.step.number}")
+    subject = _subject(context, call)
     if subject and exchange.status is not None and 400 <= exchange.status < 500:
         subject.refused(call.operation or "")
     _write_down(context, exchange)
     _observe(context, exchange)
-    return exchange
 
 
 def _request_json(call: Call) -> Any:
@@ -126,5 +131,6 @@ def note_state(context: StepContext, kind: str, name: str, state: str, exchange:
         return
     illegal = None if observation.legal else trajectory.illegal[-1]
     name_of_scenario = context.scenario.scenario.name
-    context.run.invariants.transition(f"{name_of_scenario} step {context.step.number}", kind, illegal)
+    where = f"{name_of_scenario} step {context.step.number}"
+    context.run.invariants.transition(where, kind, illegal, exchange.ended)
     context.record("state", resource=kind, id=name, state=state, before=before, legal=observation.legal)

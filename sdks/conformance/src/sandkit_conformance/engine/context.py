@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from sandkit_conformance.catalogue import Catalogue
 from sandkit_conformance.contract import Contract
 from sandkit_conformance.control.port import Control
-from sandkit_conformance.drivers.port import Driver, Exchange
+from sandkit_conformance.drivers.port import Driver
 from sandkit_conformance.engine.answers import Judge
 from sandkit_conformance.engine.invariants import Invariants
+from sandkit_conformance.engine.source import Health, LiveSource, Look, Place, ServerClock, Source
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.ledger import Ledger
 from sandkit_conformance.probes.port import Probe
 from sandkit_conformance.redaction import Redactor
 from sandkit_conformance.scenario.expressions import Scope
-from sandkit_conformance.scenario.matchers import parse_instant
 from sandkit_conformance.scenario.model import Scenario, Step
 from sandkit_conformance.target import Target
 from sandkit_conformance.trace import Trace
@@ -29,7 +29,6 @@ from sandkit_conformance.trajectory import Trajectory, TransitionTable
 from sandkit_conformance.verdict import Verdict
 
 RUN_LABEL: Final = "sandkit-conformance-run"
-_DEAD_AFTER: Final = 5
 _LONGEST_LABEL: Final = 63
 
 
@@ -55,45 +54,12 @@ class Outcome:
 PASSED: Final = Outcome()
 
 
-@define
-class ServerClock:
-    """The server's clock as far as the suite knows it: the wall clock plus what was advanced."""
+@frozen
+class Ports:
+    """What the side ports can do; None where there is no such port."""
 
-    offset: timedelta = timedelta()
-    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-    def now(self) -> datetime:
-        """The server's now, in UTC."""
-        return self.wall() + self.offset
-
-    def set(self, text: str | None) -> None:
-        """Learn the server's time from what a side port said."""
-        instant = parse_instant(text)
-        if instant:
-            self.offset = instant - self.wall()
-
-
-@define
-class Health:
-    """Notices a server that has stopped answering, so that a run does not wait for it a hundred times."""
-
-    silent: int = 0
-    last: str = ""
-
-    def note(self, exchange: Exchange) -> None:
-        """Count exchanges without any answer in a row."""
-        if exchange.failure and exchange.failure.kind in {"unreachable", "timeout"}:
-            self.silent += 1
-            self.last = exchange.failure.message
-        else:
-            self.silent = 0
-
-    @property
-    def dead(self) -> str | None:
-        """Why the server counts as gone, or None."""
-        if self.silent < _DEAD_AFTER:
-            return None
-        return f"the server stopped answering ({self.silent} exchanges in a row: {self.last})"
+    probe: frozenset[str] | None = None
+    control: frozenset[str] | None = None
 
 
 @define
@@ -101,6 +67,7 @@ class RunContext:
     """Everything the scenarios of one run share.
 
     `raw` is raw HTTP where `driver` is something else: what is tested must not touch evidence and clean-up.
+    `recorded_ports` stands for probe and control when a trace is played instead of a server.
     """
 
     run_id: str
@@ -117,17 +84,28 @@ class RunContext:
     control: Control | None = None
     clock: ServerClock = field(factory=ServerClock)
     health: Health = field(factory=Health)
+    recorded_ports: Ports | None = None
+    source: Source = field(
+        default=Factory(lambda self: LiveSource(self.trace, self.health, self.clock), takes_self=True)
+    )
     invariants: Invariants = field(init=False)
     tables: Mapping[str, TransitionTable] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.invariants = Invariants(Judge(self.contract, self.catalogue, self.redactor))
+        self.invariants = Invariants(Judge(self.contract, self.catalogue))
         self.tables = {kind: TransitionTable.of(machine) for kind, machine in self.catalogue.machines.items()}
 
     @property
     def plain(self) -> Driver:
         """Raw HTTP, whatever the scenarios go through."""
         return self.raw or self.driver
+
+    @property
+    def ports(self) -> Ports:
+        """What there is beside the API."""
+        return self.recorded_ports or Ports(
+            self.probe.features if self.probe else None, self.control.features if self.control else None
+        )
 
 
 @define
@@ -175,7 +153,8 @@ class ScenarioContext:
     def instant(self, seconds: float, offset: str = "+00:00") -> str:
         """The server's now plus so many seconds, RFC 3339 with milliseconds, written in the given offset."""
         zone = datetime.fromisoformat(f"2000-01-01T00:00:00{offset}").tzinfo
-        moment = (self.run.clock.now() + timedelta(seconds=float(seconds))).astimezone(zone)
+        now = self.run.source.now(self.scenario.name)
+        moment = (now + timedelta(seconds=float(seconds))).astimezone(zone)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def trajectory(self, kind: str, name: str) -> Trajectory:
@@ -220,6 +199,24 @@ class StepContext:
     def seconds(self, name: str, default: str) -> float:
         """A time the step gives in seconds or as a budget's name."""
         return self.run.target.seconds(self.body.get(name, default))
+
+    @property
+    def place(self) -> Place:
+        """Where this is, for the source and the trace."""
+        return Place(self.scenario.scenario.name, self.step.number)
+
+    async def look(self, kind: str, query: Mapping[str, Any], ask: Callable[[], Awaitable[Any]]) -> Look:
+        """Ask a side port; raises `SidePortError` when it does not work."""
+        return await self.run.source.look(self.place, kind, query, ask)
+
+    def ticks(self, budget: float) -> AsyncIterator[None]:
+        """Times to look within a budget of seconds."""
+        return self.run.source.ticks(self.place, budget, self.run.target.seconds("poll"))
+
+    @property
+    def dead(self) -> str | None:
+        """Why the server counts as gone, or None."""
+        return self.run.source.dead(self.place)
 
     def record(self, kind: str, **data: Any) -> None:
         """Write into the trace."""

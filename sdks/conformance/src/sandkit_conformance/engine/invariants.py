@@ -22,7 +22,7 @@ class Invariants:
 
     judge_answer: Judge
     examined: dict[str, int] = field(factory=lambda: defaultdict(int))
-    broken: dict[str, list[str]] = field(factory=lambda: defaultdict(list))
+    broken: dict[str, list[tuple[float, str]]] = field(factory=lambda: defaultdict(list))
 
     def examine(self, exchange: Exchange, where: str) -> None:
         """Hold one exchange against all invariants; an incomplete one is the business of its own check."""
@@ -32,20 +32,19 @@ class Invariants:
             self.examined[finding.invariant] += 1
             if finding.message:
                 call = exchange.call
-                self._note(finding.invariant, f"{where}: {call.method} {call.path}: {finding.message}")
+                message = f"{where}: {call.method} {call.path}: {finding.message}"
+                self.broken[finding.invariant].append((exchange.ended, message))
 
-    def transition(self, where: str, kind: str, illegal: str | None) -> None:
-        """A change of state was observed; `illegal` words it when the table does not allow it."""
+    def transition(self, where: str, kind: str, illegal: str | None, at: float) -> None:
+        """A change of state was observed `at` a time; `illegal` words it when the table does not allow it."""
         self.examined["legal-transitions"] += 1
         if illegal:
-            self._note("legal-transitions", f"{where}: {kind} {illegal}")
-
-    def _note(self, invariant: str, message: str) -> None:
-        self.broken[invariant].append(message)
+            self.broken["legal-transitions"].append((at, f"{where}: {kind} {illegal}"))
 
     def judge(self, check: StandingCheck) -> CheckResult:
         """The verdict of one standing check over the whole run."""
-        broken = self.broken[check.invariant]
+        # In the order of the answers, however the tasks that saw them took turns.
+        broken = [message for _, message in sorted(self.broken[check.invariant])]
         count = self.examined[check.invariant]
         if broken:
             more = [f"… and {len(broken) - _SHOWN} more"] if len(broken) > _SHOWN else []

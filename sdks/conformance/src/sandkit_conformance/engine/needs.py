@@ -50,8 +50,8 @@ def _unmet(needs: Needs, run: RunContext) -> Iterator[Unmet]:
         if chosen != value:
             yield Unmet(Verdict.NOT_APPLICABLE, f"the target's choice of {name} is {chosen}, not {value}")
     for port, features, offered in (
-        ("probe", needs.probe, run.probe.features if run.probe else None),
-        ("control", needs.control, run.control.features if run.control else None),
+        ("probe", needs.probe, run.ports.probe),
+        ("control", needs.control, run.ports.control),
     ):
         for feature in features:
             if offered is None:

@@ -33,9 +33,28 @@ class Observed:
             "env": dict(self.env) if self.env is not None else None,
         }
 
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Observed:
+        """What was observed, out of its value."""
+        return cls(tuple(value["rows"]), value["seq"], value["text"], value["env"])
 
-async def look(fields: Mapping[str, Any], context: StepContext) -> Observed:
-    """Ask the probe once; `fields` are the step's, resolved. Raises `SidePortError`."""
+
+async def look(fields: Mapping[str, Any], context: StepContext) -> tuple[Observed, float]:
+    """Ask the probe once; `fields` are the step's, resolved. What it shows, and when it was asked.
+
+    Raises:
+        SidePortError: the probe does not work.
+    """
+
+    async def ask() -> dict[str, Any]:
+        return (await _ask(fields, context)).value()
+
+    query = {key: value for key, value in fields.items() if key not in {"expect", "within", "as"}}
+    seen = await context.look("probe", query, ask)
+    return Observed.of(seen.value), seen.began
+
+
+async def _ask(fields: Mapping[str, Any], context: StepContext) -> Observed:
     what = fields["probe"]
     probe = context.probe
     if what == "file":

@@ -24,6 +24,11 @@ class StepResult:
     seconds: float = 0.0
 
 
+def reading_order(number: str) -> tuple[tuple[int, int], ...]:
+    """Sorts step numbers the way they are written: 2 before 10, and `finally` last."""
+    return tuple((0, int(part)) if part.isdigit() else (1, 0) for part in number.split("."))
+
+
 @frozen
 class ScenarioResult:
     """One scenario as it went. `left_out` says why it gives no verdict at all."""

@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Final, Self, TextIO
 
 import anyio
-from attrs import define, field, frozen
+from attrs import asdict, define, field, frozen
 
 from sandkit_conformance.baseline import Baseline
 from sandkit_conformance.catalogue import Catalogue, Requirement
@@ -24,9 +23,10 @@ from sandkit_conformance.drivers.raw_http import RawHttpDriver
 from sandkit_conformance.drivers.side_port import SidePortError
 from sandkit_conformance.engine.context import RunContext
 from sandkit_conformance.engine.driving import through
+from sandkit_conformance.engine.folding import Asked, Played, environment, fold, judge_standing
 from sandkit_conformance.engine.leaks import find_leaks
 from sandkit_conformance.engine.preflight import check_server, connect_side_ports
-from sandkit_conformance.engine.result import Environment, LeakResult, RunResult, ScenarioResult
+from sandkit_conformance.engine.result import LeakResult, RunResult, ScenarioResult
 from sandkit_conformance.engine.scenario_run import ScenarioRunner
 from sandkit_conformance.engine.selection import Chosen, choose
 from sandkit_conformance.ledger import Ledger
@@ -34,8 +34,8 @@ from sandkit_conformance.profile import Profile, select_requirements
 from sandkit_conformance.redaction import Redactor
 from sandkit_conformance.scenario.model import Suite
 from sandkit_conformance.target import Target
-from sandkit_conformance.trace import Trace
-from sandkit_conformance.verdict import CheckResult, Gate, aggregate, exit_code
+from sandkit_conformance.trace import FORMAT, Trace
+from sandkit_conformance.verdict import CheckResult, Gate
 
 DEFAULT_CONCURRENCY: Final = 8
 Listener = Callable[[CheckResult], None]
@@ -88,13 +88,27 @@ class Run:
                 opened.push_async_callback(raw.aclose)
                 version = await check_server(raw, self.target)
                 await connect_side_ports(context, opened)
+                self._record_start(context, version)
                 async with through(self.options.driver, context):
                     scenarios, leaks = await self._play(requirements, context)
-        return self._fold(requirements, scenarios, leaks, context, _Frame(version, time.monotonic() - began))
+            standing = judge_standing(self.suite, requirements, context)
+            for check in standing:
+                context.trace.record(
+                    check.scenario,
+                    check.step,
+                    "step",
+                    check=check.requirement,
+                    verdict=check.verdict,
+                    reasons=check.reasons,
+                )
+            played = Played(tuple(scenarios), standing, leaks, time.monotonic() - began)
+            result = fold(self._asked(), requirements, played, context, version)
+            context.trace.end(driver=context.driver.name, took=result.seconds, exitCode=int(result.exit_code))
+        return result
 
     def _context(self, driver: Driver, sinks: _Sinks) -> RunContext:
-        redactor = Redactor()
         run_id = self.options.run_id or secrets.token_hex(3)
+        redactor = Redactor(run_id)
         seed = self.options.seed if self.options.seed is not None else secrets.randbelow(1_000_000)
         return RunContext(
             run_id=run_id,
@@ -128,72 +142,57 @@ class Run:
                 group.start_soon(play, one)
         for one in chosen:
             if one.left_out:
+                context.trace.record(one.scenario.name, "", "left-out", reason=one.left_out)
                 results[one.ordinal] = ScenarioResult(one.scenario, (), left_out=one.left_out)
             elif one.scenario.exclusive:
                 results[one.ordinal] = await self._runner(one, context).execute()
-        return [results[one.ordinal] for one in chosen], await find_leaks(context, before)
+        leaks = await find_leaks(context, before)
+        context.trace.record("", "", "leaks", **asdict(leaks))
+        return [results[one.ordinal] for one in chosen], leaks
 
     def _runner(self, one: Chosen, context: RunContext) -> ScenarioRunner:
         return ScenarioRunner(context, one.scenario, one.ordinal, self.listener)
 
-    def _fold(
-        self,
-        requirements: tuple[Requirement, ...],
-        scenarios: list[ScenarioResult],
-        leaks: LeakResult,
-        context: RunContext,
-        frame: _Frame,
-    ) -> RunResult:
-        wanted = {requirement.id for requirement in requirements}
-        standing = [check for check in self.suite.standing if check.check in wanted]
-        checks = [check for scenario in scenarios for check in scenario.checks]
-        checks += [context.invariants.judge(check) for check in standing]
-        checks = self.options.baseline.apply(checks)
-        stale = self.options.baseline.stale(checks)
-        covered = self.suite.checked_requirements()
-        elsewhere = tuple(one for one in requirements if one.id not in covered and one.checked_elsewhere)
-        results = tuple(aggregate(one, checks) for one in requirements if one not in elsewhere)
-        return RunResult(
-            environment=self._environment(context, frame.server_version),
-            requirements=results,
-            scenarios=tuple(scenarios),
-            leaks=leaks,
-            exit_code=exit_code(
-                results, self.options.gate, leaked=bool(leaks.leaked), stale_baseline=bool(stale)
-            ),
-            seconds=frame.seconds,
-            events=tuple(context.trace.events),
-            uncovered=elsewhere,
-            baseline_problems=stale,
-            area_titles=dict(self.catalogue.area_titles),
+    def _record_start(self, context: RunContext, server_version: str) -> None:
+        """Say in the trace what the run was asked to do and of whom: `recheck` starts from this."""
+        target, options = self.target, self.options
+        context.redactor.learn_from(target.template)
+        context.trace.record(
+            "",
+            "",
+            "run",
+            format=FORMAT,
+            environment=asdict(environment(self._asked(), context, server_version)),
+            concurrency=options.concurrency,
+            target={
+                "root": target.root,
+                "name": target.name,
+                "hasKey": target.api_key is not None,
+                "capabilities": sorted(target.capabilities) if target.capabilities is not None else None,
+                "choices": target.choices,
+                "budgets": target.budgets,
+                "template": target.template,
+                "codes": target.codes,
+            },
+            ports={
+                "probe": None if context.ports.probe is None else sorted(context.ports.probe),
+                "control": None if context.ports.control is None else sorted(context.ports.control),
+            },
+            excused=[asdict(excuse) for excuse in options.baseline.excuses.values()],
         )
 
-    def _environment(self, context: RunContext, server_version: str) -> Environment:
-        capabilities = self.target.capabilities
-        return Environment(
-            target=self.target.name,
-            server_version=server_version,
-            driver=context.driver.name,
-            suite_version=metadata.version("sandkit-conformance"),
-            suite_digest=self.suite.digest,
-            spec_digest=self.catalogue.digest,
-            run_id=context.run_id,
-            seed=context.seed,
-            profile=self.options.profile.name,
-            selection=self.options.patterns,
-            gate=self.options.gate,
+    def _asked(self) -> Asked:
+        options = self.options
+        return Asked(
+            catalogue=self.catalogue,
+            suite=self.suite,
+            profile=options.profile,
+            patterns=options.patterns,
+            gate=options.gate,
+            baseline=options.baseline,
+            command=options.command,
             started_at=self.started_at,
-            command=self.options.command,
-            probe=tuple(sorted(context.probe.features)) if context.probe else (),
-            control=tuple(sorted(context.control.features)) if context.control else (),
-            capabilities=tuple(sorted(capabilities)) if capabilities is not None else None,
         )
-
-
-@frozen
-class _Frame:
-    server_version: str
-    seconds: float
 
 
 async def _census(context: RunContext) -> tuple[str, ...] | None:
@@ -218,7 +217,9 @@ class _Sinks:
     def __enter__(self) -> Self:
         if self._folder:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self.trace = (self._folder / "trace.ndjson").open("w", encoding="utf-8")
+            self.trace = (self._folder / "trace.ndjson").open(
+                "w", encoding="utf-8", errors="backslashreplace", newline="\n"
+            )
             self.ledger = (self._folder / "ledger.ndjson").open("w", encoding="utf-8")
         return self
 

@@ -30,4 +30,4 @@ def curl_command(exchange: Mapping[str, Any]) -> str:
         parts.append(f"--data-raw {shlex.quote(body)}")
     parts.append(shlex.quote(exchange["url"]))
     text = " ".join(parts)
-    return f"{text}  # {MASK} stands for a secret" if MASK in text else text
+    return f"{text}  # {MASK} stands for a secret" if MASK[:-1] in text else text

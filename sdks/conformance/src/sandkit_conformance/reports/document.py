@@ -187,7 +187,7 @@ def _scenario(one: ScenarioResult, states: list[TraceEvent]) -> dict[str, Any]:
         "seconds": round(one.seconds, 4),
         "leftOut": one.left_out,
         "notes": list(one.notes),
-        "steps": [_step(step) for step in sorted(one.steps, key=_reading_order)],
+        "steps": [_step(step) for step in one.steps],
         "transitions": [
             {
                 "resource": event.data["resource"],
@@ -199,12 +199,6 @@ def _scenario(one: ScenarioResult, states: list[TraceEvent]) -> dict[str, Any]:
             for event in states
         ],
     }
-
-
-def _reading_order(step: StepResult) -> tuple[tuple[int, int], ...]:
-    """Steps of parallel branches finish in any order; a reader wants them as they are written."""
-    parts = step.number.split(".")
-    return tuple((0, int(part)) if part.isdigit() else (1, 0) for part in parts)
 
 
 def _step(step: StepResult) -> dict[str, Any]:

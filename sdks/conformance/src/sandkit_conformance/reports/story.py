@@ -18,6 +18,10 @@ from sandkit_conformance.reports.timeline import timeline
 from sandkit_conformance.trace import TraceEvent
 
 _ROUTINE: Final = frozenset({"poll", "cleanup", "guard"})
+# The rest of the trace is for `recheck`; a reader has the verdicts beside the steps already.
+_TOLD: Final = frozenset(
+    ("exchange", "probe", "seed", "remove", "edit", "fault", "gate", "clock", "restart", "evidence", "driver")
+)
 _QUIET: Final = frozenset({"pass", "not-applicable", None})
 _NEVER: Final = object()
 _GREEN_LIMIT: Final = 800
@@ -98,14 +102,14 @@ def _items(events: list[TraceEvent], limit: int, probes: _ProbeMemory) -> Iterab
         if event.kind == "exchange" and event.data["purpose"] in _ROUTINE:
             polls.append(event)
             continue
-        if event.kind == "state":
+        if event.kind not in _TOLD:
             continue
         if polls:
             yield _polls(polls, limit)
             polls = []
         if event.kind == "exchange":
             yield _exchange(event, limit)
-        elif event.kind == "probe":
+        elif event.kind == "probe" and "found" in event.data:
             yield probes.item(event)
         else:
             yield Item(event.kind, _headline(event), parts=(("what", _compact(event.data, limit)),))
@@ -114,8 +118,13 @@ def _items(events: list[TraceEvent], limit: int, probes: _ProbeMemory) -> Iterab
 
 
 def _headline(event: TraceEvent) -> str:
-    words = [f"{name} {value}" for name, value in event.data.items() if isinstance(value, str | int | float)]
+    facts = {**event.data.get("query", {}), **event.data}
+    words = [f"{name} {value}" for name, value in facts.items() if _is_word(name, value)]
     return printable(", ".join(words) or event.kind)
+
+
+def _is_word(name: str, value: Any) -> bool:
+    return name != "began" and isinstance(value, str | int | float)
 
 
 def _path(url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Final
 
 from sandkit_conformance.engine.context import PASSED, Outcome, StepContext
@@ -19,10 +20,9 @@ async def fault(context: StepContext) -> Outcome:
     for name in ("action", "when", "status", "code", "seconds", "match", "times"):
         if name in context.body:
             fields[name] = context.get(name)
-    handle = await context.control.inject(fields)
+    handle = (await context.look("fault", {"set": fields}, lambda: context.control.inject(fields))).value
     context.scenario.faults[context.body.get("as", handle)] = handle
     context.run.ledger.made("fault", handle, context.scenario.scenario.name)
-    context.record("fault", set=fields, id=handle)
     return PASSED
 
 
@@ -35,14 +35,18 @@ async def clear(context: StepContext) -> Outcome:
         handle = context.scenario.faults.pop(name, None)
         if handle is None:
             continue
-        hits = await context.control.fault_hits(handle)
-        await context.control.clear_fault(handle)
+        hits = (await context.look("fault", {"cleared": name}, partial(_clear, handle, context))).value
         context.run.ledger.gone(Entry("fault", handle, context.scenario.scenario.name))
-        context.record("fault", cleared=name, id=handle, hits=hits)
         if "hits" in context.body:
             found = NOTHING if hits is None else hits
             reasons += [str(one) for one in match(context.get("hits"), found, f"hits of fault {name}")]
     return Outcome.fail(*reasons, halts=True) if reasons else PASSED
+
+
+async def _clear(handle: str, context: StepContext) -> int | None:
+    hits = await context.control.fault_hits(handle)
+    await context.control.clear_fault(handle)
+    return hits
 
 
 async def gate(context: StepContext) -> Outcome:
@@ -52,16 +56,14 @@ async def gate(context: StepContext) -> Outcome:
         fields = {"point": context.get("point"), "when": context.get("when", "before")}
         if "match" in context.body:
             fields["match"] = context.get("match")
-        handle = await context.control.hold(fields)
+        handle = (await context.look("gate", {"hold": fields}, lambda: context.control.hold(fields))).value
         context.scenario.gates[context.body["as"]] = handle
         context.run.ledger.made("gate", handle, context.scenario.scenario.name)
-        context.record("gate", held=fields, id=handle)
         return PASSED
     name = context.get("of")
     handle = context.scenario.gates[name]
     if what == "release":
-        await context.control.release(handle)
-        context.record("gate", released=name)
+        await context.look("gate", {"released": name}, lambda: context.control.release(handle))
         return PASSED
     return await _reached(name, handle, context)
 
@@ -69,11 +71,15 @@ async def gate(context: StepContext) -> Outcome:
 async def _reached(name: str, handle: str, context: StepContext) -> Outcome:
     budget, count = context.seconds("within", "settle"), context.body.get("count", 1)
     deadline = time.monotonic() + budget
+
+    async def ask() -> int:
+        # The control port waits for the first to come.
+        return await context.control.held(handle, max(0.0, min(deadline - time.monotonic(), _LONGEST_WAIT)))
+
     held = 0
-    while (left := deadline - time.monotonic()) > 0:
-        held = await context.control.held(handle, min(left, _LONGEST_WAIT))
+    async for _ in context.ticks(budget):
+        held = (await context.look("gate", {"reached": name}, ask)).value
         if held >= count:
-            context.record("gate", reached=name, held=held)
             return PASSED
     return Outcome.fail(
         f"gate {name}: expected {count} to stand there within {budget:g} s, observed {held}", halts=True
@@ -83,15 +89,19 @@ async def _reached(name: str, handle: str, context: StepContext) -> Outcome:
 async def advance(context: StepContext) -> Outcome:
     """Move the server's clock."""
     seconds = context.get("advance")
-    now = await context.control.advance(seconds)
-    context.run.clock.set(now)
-    context.record("clock", advanced=seconds, now=now)
+
+    async def ask() -> str:
+        now = await context.control.advance(seconds)
+        context.run.clock.set(now)
+        return now
+
+    await context.look("clock", {"advanced": seconds}, ask)
     return PASSED
 
 
 async def restart(context: StepContext) -> Outcome:
     """Stop the server and start a new one over the same engine."""
     how = context.get("restart")
-    await context.control.restart(graceful=how == "graceful")
-    context.record("restart", how=how)
+    graceful = how == "graceful"
+    await context.look("restart", {"how": how}, lambda: context.control.restart(graceful=graceful))
     return PASSED

@@ -17,12 +17,7 @@ async def probe(context: StepContext) -> Outcome:
         for name in ("probe", "where", "for", "file", "volume", "after", "expect")
         if name in context.body
     }
-    observed = await look(fields, context)
-    context.record(
-        "probe",
-        query={key: value for key, value in fields.items() if key != "expect"},
-        found=observed.value(),
-    )
+    observed, _ = await look(fields, context)
     context.bind(observed.value())
     reasons = judge_rows(fields.get("expect", {}), observed)
     return Outcome.fail(*reasons) if reasons else PASSED
@@ -45,21 +40,24 @@ async def let(context: StepContext) -> Outcome:
 async def seed(context: StepContext) -> Outcome:
     """Put something there behind the server's back, into the ledger first."""
     what, fields = context.body["seed"], context.get("with")
-    context.record("seed", what=what, fields=fields)
     ledger, scenario = context.run.ledger, context.scenario.scenario.name
-    if what == "file":
-        await context.probe.write_file(fields["sandboxId"], fields["path"], fields["text"])
-        return PASSED
-    answer: Any
     if what == "volume":
         _own(fields["name"], context)
         ledger.intend("claim", fields["name"], scenario)
-        answer = await context.probe.create_volume(fields)
-    else:
-        answer = await context.probe.create_workload(fields)
+
+    async def ask() -> Any:
+        if what == "file":
+            return await context.probe.write_file(fields["sandboxId"], fields["path"], fields["text"])
+        if what == "volume":
+            return await context.probe.create_volume(fields)
+        return await context.probe.create_workload(fields)
+
+    answer = (await context.look("seed", {"what": what, "fields": fields}, ask)).value
+    if what == "workload":
         ledger.made("workload", str(answer.get("name") or fields["sandboxId"]), scenario)
         ledger.made("sandbox", str(answer.get("sandboxId") or fields["sandboxId"]), scenario)
-    context.bind(answer)
+    if what != "file":
+        context.bind(answer)
     return PASSED
 
 
@@ -71,15 +69,16 @@ def _own(name: str, context: StepContext) -> None:
 async def remove(context: StepContext) -> Outcome:
     """Delete an object directly; one that is not there is a broken prerequisite."""
     kind, name = context.body["remove"], context.get("name")
-    there = await context.probe.remove(kind, name)
-    context.record("remove", what=kind, name=name, there=there)
-    return PASSED if there else Outcome.fail(f"there is no {kind} `{name}` to remove", halts=True)
+    seen = await context.look(
+        "remove", {"what": kind, "name": name}, lambda: context.probe.remove(kind, name)
+    )
+    return PASSED if seen.value else Outcome.fail(f"there is no {kind} `{name}` to remove", halts=True)
 
 
 async def edit(context: StepContext) -> Outcome:
     """Change an object as somebody else would; one that is not there is a broken prerequisite."""
     name, fields = context.get("name"), context.get("with")
-    row = await context.probe.edit_volume(name, fields)
-    context.record("edit", what="volume", name=name, fields=fields, there=row is not None)
+    query = {"what": "volume", "name": name, "fields": fields}
+    row = (await context.look("edit", query, lambda: context.probe.edit_volume(name, fields))).value
     context.bind(row)
     return PASSED if row is not None else Outcome.fail(f"there is no volume `{name}` to edit", halts=True)

@@ -54,8 +54,12 @@ async def _run(calls: list[Call], context: StepContext) -> list[Exchange]:
 
     async def contend(index: int, call: Call) -> None:
         await start.wait()
-        exchanges[index] = await send(context, call, purpose="race")
+        try:
+            exchanges[index] = await send(context, call, purpose="race")
+        finally:
+            join()
 
+    join = context.run.source.fork(len(calls))
     async with anyio.create_task_group() as group:
         for index, call in enumerate(calls):
             group.start_soon(contend, index, call)

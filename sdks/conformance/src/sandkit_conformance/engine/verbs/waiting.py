@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
-import anyio
 from attrs import define, field, frozen
 
 from sandkit_conformance.drivers.port import Exchange
@@ -18,23 +16,6 @@ from sandkit_conformance.engine.requests import build_call
 from sandkit_conformance.scenario.matchers import match
 from sandkit_conformance.scenario.paths import NOTHING, select
 from sandkit_conformance.trajectory import GONE, Trajectory
-
-_SLOWEST_POLL: Final = 0.25
-_GROWTH: Final = 1.3
-
-
-async def _ticks(context: StepContext, budget: float) -> AsyncIterator[float]:
-    """Times to look, from often to seldom; the last one falls on the end of the budget."""
-    started = time.monotonic()
-    pause = context.run.target.seconds("poll")
-    while True:
-        elapsed = time.monotonic() - started
-        yield elapsed
-        left = budget - (time.monotonic() - started)
-        if left <= 0:
-            return
-        await anyio.sleep(min(pause, left))
-        pause = min(pause * _GROWTH, _SLOWEST_POLL)
 
 
 @define
@@ -73,9 +54,7 @@ class _Reading:
         if exchange is None or exchange.ok:
             return False
         if exchange.failure:
-            return exchange.failure.kind not in {"unreachable", "timeout"} or bool(
-                self.context.run.health.dead
-            )
+            return exchange.failure.kind not in {"unreachable", "timeout"} or bool(self.context.dead)
         return exchange.status in {400, 401, 403, 405}
 
     def path(self) -> str:
@@ -98,7 +77,7 @@ async def _await_state(states: frozenset[str], reading: _Reading, context: StepC
     trajectory.forget_missed()
     known_illegal = len(trajectory.illegal)
     text = " or ".join(sorted(states))
-    async for _ in _ticks(context, budget):
+    async for _ in context.ticks(budget):
         state = await reading.read()
         if state in states:
             return _arrived(reading, context, trajectory.illegal[known_illegal:])
@@ -133,41 +112,42 @@ def _dead_end(text: str, states: frozenset[str], reading: _Reading) -> Outcome:
 
 async def _await_condition(condition: Mapping[str, Any], context: StepContext) -> Outcome:
     budget = context.seconds("within", "settle")
-    found = _Found(None, ("never looked",))
-    async for _ in _ticks(context, budget):
+    found = _Found(None, ("never looked",), 0.0)
+    async for _ in context.ticks(budget):
         found = await _evaluate(condition, context)
         if not found.reasons:
             context.bind(found.value)
             return PASSED
-        if context.run.health.dead:
+        if context.dead:
             break
     return Outcome.fail(*(f"not within {budget:g} s: {reason}" for reason in found.reasons), halts=True)
 
 
 @frozen
 class _Found:
+    """What a look at a condition brought; `began` is seconds of the run."""
+
     value: Any
     reasons: tuple[str, ...]
+    began: float
 
 
 async def _evaluate(condition: Mapping[str, Any], context: StepContext) -> _Found:
     if "probe" in condition:
-        observed = await look(condition, context)
-        return _Found(observed.value(), tuple(judge_rows(condition["expect"], observed)))
+        observed, began = await look(condition, context)
+        return _Found(observed.value(), tuple(judge_rows(condition["expect"], observed)), began)
     if "fault" in condition:
-        hits = await context.control.fault_hits(context.scenario.faults[condition["fault"]])
-        found = NOTHING if hits is None else hits
-        reasons = [
-            str(one)
-            for one in match(condition["expect"]["hits"], found, f"hits of fault {condition['fault']}")
-        ]
-        return _Found({"hits": hits}, tuple(reasons))
+        name = condition["fault"]
+        handle = context.scenario.faults[name]
+        seen = await context.look("fault", {"hits": name}, lambda: context.control.fault_hits(handle))
+        found = NOTHING if seen.value is None else seen.value
+        reasons = [str(one) for one in match(condition["expect"]["hits"], found, f"hits of fault {name}")]
+        return _Found({"hits": seen.value}, tuple(reasons), seen.began)
     built = build_call(condition, context.run, context.run.target.seconds("request"))
     exchange = await send(context, built, purpose="poll")
     body = exchange.json
-    return _Found(
-        None if body is NOTHING else body, judge_reply(condition["expect"], exchange, context.run).reasons
-    )
+    reasons = list(judge_reply(condition["expect"], exchange, context.run).reasons)
+    return _Found(None if body is NOTHING else body, tuple(reasons), exchange.started)
 
 
 async def never(context: StepContext) -> Outcome:
@@ -175,19 +155,28 @@ async def never(context: StepContext) -> Outcome:
     unwanted = context.get("never")
     window = context.seconds("during", "window")
     if isinstance(unwanted, Mapping):
-        async for elapsed in _ticks(context, window):
-            found = await _evaluate(unwanted, context)
-            if not found.reasons:
-                return Outcome.fail(f"was there after {elapsed:.2f} s of {window:g} s")
-        return PASSED
+        return await _never_condition(unwanted, window, context)
     states = frozenset(unwanted if isinstance(unwanted, list) else [unwanted])
     reading = _Reading(context, context.get("kind", "sandbox"), str(context.get("for")))
     readings = 0
-    async for elapsed in _ticks(context, window):
+    first: float | None = None
+    async for _ in context.ticks(window):
         state = await reading.read()
         readings += state is not None
+        began = reading.exchange.started if reading.exchange else 0.0
+        first = began if first is None else first
         if state in states:
-            return Outcome.fail(f"saw {reading.path()}: {state} after {elapsed:.2f} s of {window:g} s")
+            return Outcome.fail(f"saw {reading.path()}: {state} after {began - first:.2f} s of {window:g} s")
     if not readings:
         return Outcome.inconclusive(f"no reading in {window:g} s: {reading.odd}")
+    return PASSED
+
+
+async def _never_condition(unwanted: Mapping[str, Any], window: float, context: StepContext) -> Outcome:
+    first: float | None = None
+    async for _ in context.ticks(window):
+        found = await _evaluate(unwanted, context)
+        first = found.began if first is None else first
+        if not found.reasons:
+            return Outcome.fail(f"was there after {found.began - first:.2f} s of {window:g} s")
     return PASSED
