@@ -134,7 +134,8 @@ def test_what_the_trace_cannot_answer_is_inconclusive_and_never_green(
     server: Server, scenarios: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     run(server, scenarios, "--gate", "all", "--report-dir", str(tmp_path))
-    more = "  - id: another\n    title: A new one\n    steps:\n      - {call: listSandboxes, check: PAU-01, expect: {}}\n"
+    step = "{call: listSandboxes, check: PAU-01, expect: {status: 200}}"
+    more = f"  - id: another\n    title: A new one\n    steps:\n      - {step}\n"
     (scenarios / "pause.yaml").write_text(
         SCENARIO.replace("call: pauseSandbox\n", "call: resumeSandbox\n") + more
     )
