@@ -47,6 +47,13 @@ def lives(pod: Object) -> bool:
     return (pod.get("status") or {}).get("phase") not in _FINISHED
 
 
+def sandbox_of(pod: Object) -> str | None:
+    """The sandbox a pod belongs to: by its label, else by the Sandbox that owns it."""
+    owners = metadata(pod).get("ownerReferences") or []
+    named = (str(edge["name"]) for edge in owners if edge["kind"] == "Sandbox")
+    return labels(pod).get(ID_LABEL) or next(named, None)
+
+
 def workload_row(obj: Object, pods: Sequence[Object]) -> dict[str, Any]:
     """A workload object of either kind, with what its pod adds."""
     spec, meta = obj["spec"], metadata(obj)
@@ -72,7 +79,7 @@ def workload_row(obj: Object, pods: Sequence[Object]) -> dict[str, Any]:
 def pod_row(pod: Object) -> dict[str, Any]:
     """A pod, for the journal."""
     return {
-        "sandboxId": labels(pod).get(ID_LABEL),
+        "sandboxId": sandbox_of(pod),
         "uid": metadata(pod)["uid"],
         "phase": (pod.get("status") or {}).get("phase"),
         "imageRef": pod["spec"]["containers"][0]["image"],
@@ -83,7 +90,7 @@ def pod_row(pod: Object) -> dict[str, Any]:
 def volume_row(claim: Object, pods: Iterable[Object] = ()) -> dict[str, Any]:
     """A claim with the sandboxes whose pods mount it."""
     meta = metadata(claim)
-    users = {labels(pod).get(ID_LABEL) for pod in pods if lives(pod) and meta["name"] in _mounted(pod)}
+    users = {sandbox_of(pod) for pod in pods if lives(pod) and meta["name"] in _mounted(pod)}
     phase = (claim.get("status") or {}).get("phase")
     return {
         "name": meta["name"],
@@ -151,7 +158,7 @@ def process_rows(pod: Object) -> list[dict[str, Any]]:
             container = commands[status["name"]]
             command = [*(container.get("command") or ()), *(container.get("args") or ())]
             started = {"state": "running", "startedAt": running.get("startedAt")}
-            rows.append({"sandboxId": labels(pod).get(ID_LABEL), "pid": 1, "command": command, **started})
+            rows.append({"sandboxId": sandbox_of(pod), "pid": 1, "command": command, **started})
     return rows
 
 
@@ -165,7 +172,7 @@ def secret_users(pods: Iterable[Object]) -> dict[str, set[str]]:
     """Names of secrets to the sandboxes (else the pods) whose specs name them."""
     users: dict[str, set[str]] = {}
     for pod in pods:
-        spec, who = pod["spec"], labels(pod).get(ID_LABEL, metadata(pod)["name"])
+        spec, who = pod["spec"], sandbox_of(pod) or str(metadata(pod)["name"])
         named = [one.get("name") for one in spec.get("imagePullSecrets") or []]
         named += [(one.get("secret") or {}).get("secretName") for one in spec.get("volumes") or []]
         for name in named:
