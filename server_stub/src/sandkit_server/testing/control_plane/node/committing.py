@@ -15,7 +15,7 @@ from sandkit_server.core.port_errors import PortError
 from sandkit_server.disturbance.faults import InjectedCrash, Subject
 from sandkit_server.disturbance.strikes import Steps
 from sandkit_server.kubernetes.resources import SNAPSHOT_LABEL, TASK_LABEL
-from sandkit_server.testing.control_plane.node.containers import Container, Containers, RunningPod
+from sandkit_server.testing.control_plane.node.containers import Container, Containers
 from sandkit_server.testing.control_plane.node.registry import ImageUnavailable, Registry
 
 _KILLED: Final = 137
@@ -37,7 +37,7 @@ class Committer:
         containers: Containers,
         registry: Registry,
         steps: Steps,
-        subject_of: Callable[[RunningPod], Subject],
+        subject_of: Callable[[str | None], Subject],
     ) -> None:
         self._containers = containers
         self._registry = registry
@@ -87,7 +87,7 @@ class Committer:
     def _subject(self, pod: Mapping[str, Any], sources: Mapping[str, Container]) -> Subject:
         ids = {container.id for container in sources.values()}
         source = next(one for one in self._containers if ids & {container.id for container in one.containers})
-        about = self._subject_of(source)
+        about = self._subject_of(source.sandbox)
         name = pod["metadata"]["labels"].get(SNAPSHOT_LABEL)
         return Subject(sandbox_id=about.sandbox_id, name=name, metadata=about.metadata)
 

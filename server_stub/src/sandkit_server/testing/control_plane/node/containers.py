@@ -8,9 +8,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sandkit_server.kubernetes.resources import ID_LABEL
 from sandkit_server.testing.control_plane.node.volumes import Mount, Volumes
 
 Json = Mapping[str, Any]
+
+
+def sandbox_of(pod: Json) -> str | None:
+    """The sandbox a pod belongs to: by the label we give it, else by the workload that controls it."""
+    metadata = pod["metadata"]
+    labels = metadata.get("labels") or {}
+    if ID_LABEL in labels:
+        return str(labels[ID_LABEL])
+    owners = metadata.get("ownerReferences") or ()
+    return next((str(one["name"]) for one in owners if one["kind"] == "Sandbox"), None)
 
 
 def new_container_id() -> str:
@@ -46,12 +57,12 @@ class Container:
 
 @dataclass(slots=True, kw_only=True)
 class RunningPod:
-    """A pod whose containers run on this node."""
+    """A pod whose containers run on this node, and the sandbox it belongs to now, if it does."""
 
     name: str
     uid: str
     ip: str
-    labels: Mapping[str, str]
+    sandbox: str | None
     containers: tuple[Container, ...]
 
 
@@ -79,9 +90,9 @@ class Containers:
         """The pod of a uid."""
         return self._pods.get(uid)
 
-    def labelled(self, key: str, value: str) -> RunningPod | None:
-        """A pod that carries a label."""
-        return next((pod for pod in self if pod.labels.get(key) == value), None)
+    def of_sandbox(self, sandbox: str) -> RunningPod | None:
+        """A pod of a sandbox."""
+        return next((pod for pod in self if pod.sandbox == sandbox), None)
 
     def container(self, container_id: str) -> Container | None:
         """A container by its id in the runtime."""

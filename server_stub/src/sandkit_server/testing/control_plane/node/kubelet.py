@@ -11,9 +11,8 @@ from typing import Any, Final
 from sandkit_server.disturbance.clock import AdjustableClock
 from sandkit_server.disturbance.faults import Lifeline, Subject
 from sandkit_server.disturbance.strikes import Disturbances, Steps
-from sandkit_server.kubernetes.resources import ID_LABEL
 from sandkit_server.testing.control_plane.node.api import NodeApi, Refused
-from sandkit_server.testing.control_plane.node.containers import Containers
+from sandkit_server.testing.control_plane.node.containers import Containers, sandbox_of
 from sandkit_server.testing.control_plane.node.following import follow
 from sandkit_server.testing.control_plane.node.life import Equipment, Lives
 from sandkit_server.testing.control_plane.node.logs import LogServer
@@ -53,7 +52,7 @@ class Node:
         api: As the node, or as the administrator.
         options: How it is set up.
         steps: Where faults and gates strike.
-        subject_of: Whom the steps of a pod with these labels are about; by default the sandbox of its label.
+        subject_of: What is known of the sandbox that a pod's steps are about; by default its id.
         being_deleted: Whether a sandbox's workload object is on its way out.
 
     Attributes:
@@ -67,7 +66,7 @@ class Node:
         api: NodeApi,
         options: NodeOptions,
         steps: Steps | None = None,
-        subject_of: Callable[[Mapping[str, str]], Subject] | None = None,
+        subject_of: Callable[[str | None], Subject] | None = None,
         being_deleted: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._api = api
@@ -86,7 +85,7 @@ class Node:
                 registry=self.registry,
                 network=self._network,
                 steps=steps or undisturbed(),
-                subject_of=subject_of or _sandbox_of,
+                subject_of=subject_of or _subject,
                 being_deleted=being_deleted,
             )
         )
@@ -133,7 +132,7 @@ class Node:
             running = self.containers.of(uid)
             is_new = (pod.get("status") or {}).get("phase", "Pending") == "Pending"
             if running is not None:
-                running.labels = pod["metadata"].get("labels") or {}
+                running.sandbox = sandbox_of(pod)
             elif is_new and uid not in self._beginning:
                 self._spawn(self._beginning, uid, self._lives.begin(pod))
 
@@ -186,8 +185,8 @@ def undisturbed() -> Steps:
     return Steps(Disturbances(clock), Lifeline(), clock)
 
 
-def _sandbox_of(labels: Mapping[str, str]) -> Subject:
-    return Subject(sandbox_id=labels.get(ID_LABEL))
+def _subject(sandbox: str | None) -> Subject:
+    return Subject(sandbox_id=sandbox)
 
 
 def _report(task: asyncio.Task[None]) -> None:

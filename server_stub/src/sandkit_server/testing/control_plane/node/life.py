@@ -12,7 +12,7 @@ from typing import Any, Final
 from sandkit_server.core.port_errors import PortError
 from sandkit_server.disturbance.faults import InjectedCrash, Subject
 from sandkit_server.disturbance.strikes import Steps
-from sandkit_server.kubernetes.resources import ID_LABEL, TASK_LABEL
+from sandkit_server.kubernetes.resources import TASK_LABEL
 from sandkit_server.testing.control_plane.node import status
 from sandkit_server.testing.control_plane.node.api import NodeApi, Refused
 from sandkit_server.testing.control_plane.node.committing import Committer, Exit
@@ -21,6 +21,7 @@ from sandkit_server.testing.control_plane.node.containers import (
     Containers,
     RunningPod,
     new_container_id,
+    sandbox_of,
 )
 from sandkit_server.testing.control_plane.node.ports import PodNetwork
 from sandkit_server.testing.control_plane.node.registry import Files, ImageUnavailable, Registry
@@ -52,7 +53,7 @@ class Equipment:
     registry: Registry
     network: PodNetwork
     steps: Steps
-    subject_of: Callable[[Mapping[str, str]], Subject]
+    subject_of: Callable[[str | None], Subject]
     being_deleted: Callable[[str], bool]
 
 
@@ -65,13 +66,13 @@ class Lives:
             equipment.containers,
             equipment.registry,
             equipment.steps,
-            lambda pod: equipment.subject_of(pod.labels),
+            equipment.subject_of,
         )
 
     async def begin(self, pod: Pod) -> None:
         """Bring a pod up, and do its work where it has some. Returns when it runs, or has ended."""
         containers = await self._start(pod)
-        if TASK_LABEL in _labels(pod):
+        if TASK_LABEL in (pod["metadata"].get("labels") or {}):
             await self._work(pod, containers)
             return
         running = self._equipment.containers.of(pod["metadata"]["uid"])
@@ -140,10 +141,10 @@ class Lives:
         )
         metadata = pod["metadata"]
         running = RunningPod(
-            name=metadata["name"], uid=metadata["uid"], ip="", labels=_labels(pod), containers=containers
+            name=metadata["name"], uid=metadata["uid"], ip="", sandbox=sandbox_of(pod), containers=containers
         )
         running.ip = await self._equipment.network.join(
-            lambda port: f"sandbox {running.labels.get(ID_LABEL, running.name)}, port {port}"
+            lambda port: f"sandbox {running.sandbox or running.name}, port {port}"
         )
         self._equipment.containers.add(running)
         return containers
@@ -206,7 +207,7 @@ class Lives:
 
     def _subject(self, pod: Pod) -> Subject:
         running = self._equipment.containers.of(pod["metadata"]["uid"])
-        return self._equipment.subject_of(running.labels if running is not None else _labels(pod))
+        return self._equipment.subject_of(running.sandbox if running is not None else sandbox_of(pod))
 
     async def _tell(self, pod: Pod, told: dict[str, Any]) -> None:
         patch = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": told}
@@ -222,10 +223,6 @@ class Lives:
                 delay = min(2 * delay, _LONGEST_DELAY)
             else:
                 return
-
-
-def _labels(pod: Pod) -> Mapping[str, str]:
-    return pod["metadata"].get("labels") or {}
 
 
 def _path(pod: Pod) -> str:
