@@ -90,6 +90,8 @@ async def test_files_go_where_the_sandbox_would_put_them(make_world: MakeWorld) 
         assert await world.probe.read_file(sandbox_id, path) == path.encode()
     assert await world.probe.read_volume_file("deep", "/d.txt") == b"/mnt/deep/d.txt"
     assert await world.probe.read_volume_file("outer", "a/b/c.txt") == b"/sub/c.txt"
+    await world.probe.write_volume_file("deep", "/e.txt", b"from outside")
+    assert await world.probe.read_file(sandbox_id, "/mnt/deep/e.txt") == b"from outside"
     assert await world.probe.read_file(sandbox_id, "/locked/o.txt") == b"/mnt/o.txt"
     assert (await refused(world.probe.write_file(sandbox_id, "/locked/x", b""))).status == 400
     assert (await refused(world.probe.write_file(sandbox_id, "relative", b""))).status == 400

@@ -42,6 +42,10 @@ class Probe(Protocol):
         """A file of a volume, whether it is mounted or not."""
         ...
 
+    async def write_volume_file(self, volume: str, path: str, content: bytes) -> None:
+        """Write into a volume, whether it is mounted or not."""
+        ...
+
     async def environment(self, sandbox_id: str) -> JsonObject:
         """The environment of the sandbox's main process."""
         ...

@@ -62,10 +62,16 @@ def _files(probe: Probe) -> list[Route]:
         content = await probe.read_volume_file(query_value(request, "volume"), query_value(request, "path"))
         return Answer(200, content, _BYTES)
 
+    async def write_volume(request: Request) -> Answer:
+        volume, path = query_value(request, "volume"), query_value(request, "path")
+        await probe.write_volume_file(volume, path, await request.read_body())
+        return Answer(204)
+
     return [
         Route("GET", "/v1/files", read),
         Route("PUT", "/v1/files", write),
         Route("GET", "/v1/volume-files", read_volume),
+        Route("PUT", "/v1/volume-files", write_volume),
     ]
 
 

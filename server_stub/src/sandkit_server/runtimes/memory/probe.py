@@ -68,6 +68,10 @@ class MemoryProbe:
         """A file of a volume, by its path inside the volume."""
         return _content(self._volume(volume).files.get(path.lstrip("/")), path)
 
+    async def write_volume_file(self, volume: str, path: str, content: bytes) -> None:
+        """Write into a volume, whether it is mounted or not."""
+        self._volume(volume).files[path.lstrip("/")] = content
+
     async def environment(self, sandbox_id: str) -> JsonObject:
         """The environment of the sandbox's main process."""
         return {"env": dict(self._pod(sandbox_id).env)}
