@@ -179,7 +179,7 @@ def pool_view(readers: Readers, name: str, facts: Facts = NO_FACTS) -> PoolView 
             if pod["metadata"]["name"].startswith(prefix)
         ),
         taken=sum(with_pod),
-        waiting=sum(not has and _waits(sandbox) for has, sandbox in zip(with_pod, members, strict=True)),
+        waiting=sum(not has and wants_pod(sandbox) for has, sandbox in zip(with_pod, members, strict=True)),
         facts=facts,
     )
 
@@ -192,7 +192,7 @@ def pods_of(readers: Readers, sandbox: Object) -> Sequence[Object]:
 
 def _pool_use(readers: Readers, sandbox: Object) -> PoolUse | None:
     name = sandbox["spec"].get("poolRef")
-    if name is None or not _waits(sandbox):
+    if name is None or not wants_pod(sandbox):
         return None
     pool = readers.pools.get(name)
     return PoolUse(pool=pool, warm=() if pool is None else _warm(readers, pool))
@@ -203,7 +203,7 @@ def _warm(readers: Readers, pool: Object) -> Sequence[Object]:
     return _by_name(pod for pod in readers.pods.labelled(POOL_LABEL, name) if is_owned(pod, pool))
 
 
-def _waits(sandbox: Object) -> bool:
+def wants_pod(sandbox: Object) -> bool:
     """Whether it wants a pod to start in."""
     return (
         standing.phase_of(sandbox) is standing.Phase.PENDING
