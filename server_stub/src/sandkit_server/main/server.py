@@ -16,7 +16,7 @@ from sandkit_server.http.handlers import Handlers, Identity
 from sandkit_server.http.operations import BASES, operation_routes
 from sandkit_server.http.proxy import proxy_routes
 from sandkit_server.http.routing import Router
-from sandkit_server.main.engine import Runtime
+from sandkit_server.main.engine import Engine, Runtime
 from sandkit_server.main.selection import engine_of
 from sandkit_server.settings import Settings
 
@@ -40,12 +40,14 @@ class Alterations:
     """What a test replaces in an otherwise ordinary server, to see whether somebody notices.
 
     Each is called with the part the server would have used and returns the part to use: ``app`` once,
-    ``ports`` and ``service`` for every composition, so again after a restart.
+    ``ports`` and ``service`` for every composition, so again after a restart. ``engine`` makes the engine
+    that the settings name.
     """
 
     ports: Callable[[Ports], Ports] = _same_ports
     service: Callable[[LifecycleService], LifecycleService] = _same_service
     app: Callable[[Asgi], Asgi] = _same_app
+    engine: Callable[[Settings], Engine] = engine_of
 
 
 class Server:
@@ -67,7 +69,7 @@ class Server:
         self._alter = alter
         self._keys = KeyCheck(API_KEY_HEADER, settings.api_key)
         self._bodies = BodyReader(settings.max_body_bytes, settings.body_timeout)
-        self._engine = engine_of(settings)
+        self._engine = alter.engine(settings)
         self._runtime: Runtime | None = None
         self.public_address = settings.public_address or f"{settings.host}:{settings.port}"
         self.on_kill: Callable[[], None] = lambda: None
