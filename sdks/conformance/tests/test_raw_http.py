@@ -146,3 +146,22 @@ async def test_deep_json_is_not_json() -> None:
         return True
 
     assert (await ask(deep)).json is NOTHING
+
+
+async def test_a_connection_on_which_the_server_broke_is_not_used_again() -> None:
+    broken: set[int] = set()
+
+    def hang_up_silently(handler: Handler) -> bool:
+        if id(handler.connection) in broken:
+            return slam(handler)
+        if handler.command == "POST":
+            broken.add(id(handler.connection))
+            handler.raw(500, b"Internal Server Error", {"Content-Type": "text/plain"})
+            return True
+        return False
+
+    with tiny_server(hang_up_silently) as server:
+        driver = RawHttpDriver(server.url)
+        answers = [await driver.perform(Call(method, "/v1/sandboxes", 2.0)) for method in ("POST", "GET")]
+        await driver.aclose()
+    assert [(one.failure, (one.status or 0) < 500) for one in answers] == [(None, False), (None, True)]

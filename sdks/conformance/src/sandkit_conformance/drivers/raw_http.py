@@ -86,6 +86,10 @@ class RawHttpDriver:
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(1):
                 await response.aclose()
+                if response.status_code >= 500:
+                    # Servers whose handler has broken close the connection without a word. Whoever had it
+                    # next would be told that the server had hung up on him.
+                    await response.extensions["network_stream"].aclose()
 
     async def aclose(self) -> None:
         """Close the connection pool."""
