@@ -143,3 +143,40 @@ async def test_capture_takes_parts_of_the_whole_answer(play: Play) -> None:
         """
     )
     assert played.verdicts == ["pass"]
+
+
+async def test_what_is_to_be_captured_and_missing_is_the_servers_fault_where_it_was_promised(
+    play: Play,
+) -> None:
+    played = await play(
+        story(
+            """
+            - call: getSandbox
+              for: ${sandbox.id}
+              expect: {headers: {X-Nothing: {matches: "."}}}
+              capture: {nothing: headers.x-nothing}
+              check: PAU-11
+            - {call: getSandbox, for: "${nothing}", expect: {status: 200}, check: PAU-11}
+            """
+        )
+    )
+    assert played.verdicts == ["fail", "blocked"]
+    assert "X-Nothing" in played.reasons
+
+
+async def test_what_is_to_be_captured_and_missing_is_the_suites_fault_where_nobody_promised_it(
+    play: Play,
+) -> None:
+    played = await play(
+        story(
+            """
+            - call: getSandbox
+              for: ${sandbox.id}
+              expect: {status: 200}
+              capture: {nothing: body.nothing}
+              check: PAU-11
+            """
+        )
+    )
+    assert played.verdicts == ["harness-error"]
+    assert "capture: there is no `body.nothing` in GET" in played.reasons

@@ -11,6 +11,7 @@ from sandkit_conformance.engine.expectation import judge_reply
 from sandkit_conformance.engine.requests import build_call
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.scenario.paths import NOTHING, select
+from sandkit_conformance.verdict import Verdict
 
 CALL_FIELDS: Final = (
     *("call", "for", "path", "query", "headers", "auth", "with", "without"),
@@ -35,8 +36,11 @@ async def call(context: StepContext) -> Outcome:
             return Outcome.inconclusive(f"the sandbox had left {guard} for {after} when the answer was there")
     if exchange.failure and context.body.get("lost") == "allowed":
         return PASSED
-    _bind(exchange, context)
-    return judge_reply(expect, exchange, context.run)
+    missing = _bind(exchange, context)
+    outcome = judge_reply(expect, exchange, context.run)
+    if missing and outcome.verdict is Verdict.PASS:
+        raise SuiteError(f"capture: there is no {missing} in {built.method} {built.path}'s answer")
+    return outcome
 
 
 async def _state(fields: dict[str, Any], context: StepContext) -> str | None:
@@ -48,20 +52,16 @@ async def _state(fields: dict[str, Any], context: StepContext) -> str | None:
     return state if isinstance(state, str) else None
 
 
-def _bind(exchange: Exchange, context: StepContext) -> None:
+def _bind(exchange: Exchange, context: StepContext) -> str:
+    """Give the answer its names; says what was to be captured and is not there, which a good answer has."""
     if exchange.failure:
-        return
+        return ""
     body = exchange.json
     context.bind(exchange.text if body is NOTHING else body)
-    capture = context.body.get("capture", {})
     whole = reply(exchange)
-    for name, path in capture.items():
-        value = select(whole, path)
-        if value is NOTHING:
-            raise SuiteError(
-                f"capture: there is no `{path}` in {exchange.call.method} {exchange.call.path}'s answer"
-            )
-        context.scenario.variables[name] = value
+    found = {name: select(whole, path) for name, path in context.body.get("capture", {}).items()}
+    context.scenario.variables |= {name: value for name, value in found.items() if value is not NOTHING}
+    return ", ".join(f"`{context.body['capture'][name]}`" for name in found if found[name] is NOTHING)
 
 
 def reply(exchange: Exchange) -> dict[str, Any]:
