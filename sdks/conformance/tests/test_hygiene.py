@@ -138,6 +138,20 @@ def test_a_baseline_excuses_failures_and_nothing_else() -> None:
     assert baseline.stale([result(Verdict.UNOBSERVABLE)]) == ()
 
 
+def test_a_baseline_excuses_what_cannot_be_seen_and_nothing_else() -> None:
+    baseline = Baseline({"PAU-07": Excuse("PAU-07", "needs a control port", unobservable=True)})
+    unseen, failed = baseline.apply([result(Verdict.UNOBSERVABLE), result(Verdict.FAIL)])
+    assert (unseen.verdict, failed.verdict) == (Verdict.EXCUSED, Verdict.FAIL)
+    assert baseline.stale([unseen, failed]) == ()
+    assert "was observed; take it out" in baseline.stale([result(Verdict.PASS)])[0]
+
+
+def test_a_failure_that_depends_on_a_race_does_not_go_stale() -> None:
+    baseline = Baseline({"PAU-07": Excuse("PAU-07", "two resumes at once", intermittent=True)})
+    assert [check.verdict for check in baseline.apply([result(Verdict.FAIL)])] == [Verdict.EXCUSED]
+    assert baseline.stale([result(Verdict.PASS)]) == ()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
@@ -14,13 +14,29 @@ from sandkit_conformance.scenario.document import read_document
 from sandkit_conformance.scenario.schema import problems, validator
 from sandkit_conformance.verdict import EXECUTED, CheckResult, Verdict
 
+_FINE: Final[Mapping[Verdict, str]] = {
+    Verdict.FAIL: "did not fail",
+    Verdict.UNOBSERVABLE: "was observed",
+}
+
 
 @frozen
 class Excuse:
-    """Why a requirement is allowed to fail."""
+    """Why a requirement is allowed to fail.
+
+    `unobservable` excuses that it cannot be seen on this target, and nothing else. An `intermittent` failure
+    depends on a race: a run that does not meet it does not make the line stale.
+    """
 
     requirement: str
     reason: str
+    unobservable: bool = False
+    intermittent: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """The one verdict that is excused."""
+        return Verdict.UNOBSERVABLE if self.unobservable else Verdict.FAIL
 
 
 @frozen
@@ -30,24 +46,26 @@ class Baseline:
     excuses: Mapping[str, Excuse] = field(factory=dict)
 
     def apply(self, checks: Iterable[CheckResult]) -> list[CheckResult]:
-        """Turn excused failures into their own verdict; the reason comes first."""
+        """Turn what is excused into a verdict of its own; the reason comes first."""
         return [self._applied(check) for check in checks]
 
     def _applied(self, check: CheckResult) -> CheckResult:
         excuse = self.excuses.get(check.requirement)
-        if excuse is None or check.verdict is not Verdict.FAIL:
+        if excuse is None or check.verdict is not excuse.verdict:
             return check
         return evolve(check, verdict=Verdict.EXCUSED, reasons=(f"excused: {excuse.reason}", *check.reasons))
 
     def stale(self, checks: Iterable[CheckResult]) -> tuple[str, ...]:
-        """Lines whose requirement was checked and did not fail anywhere."""
+        """Lines that excused nothing, although their requirement was checked."""
         verdicts: dict[str, set[Verdict]] = {}
         for check in checks:
             verdicts.setdefault(check.requirement, set()).add(check.verdict)
         return tuple(
-            f"{name} is excused ({excuse.reason}) and did not fail; take it out of the baseline"
+            f"{name} is excused ({excuse.reason}) and {_FINE[excuse.verdict]}; take it out of the baseline"
             for name, excuse in self.excuses.items()
-            if verdicts.get(name, set()) & EXECUTED and Verdict.EXCUSED not in verdicts[name]
+            if not excuse.intermittent
+            and verdicts.get(name, set()) & EXECUTED
+            and Verdict.EXCUSED not in verdicts[name]
         )
 
 
@@ -71,6 +89,4 @@ def load_baseline(path: Path, catalogue: Catalogue) -> Baseline:
             )
     if found:
         raise BadFileError(found)
-    return Baseline(
-        {entry["requirement"]: Excuse(entry["requirement"], entry["reason"]) for entry in entries}
-    )
+    return Baseline({entry["requirement"]: Excuse(**entry) for entry in entries})
