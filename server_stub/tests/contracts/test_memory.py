@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sandkit_server.core.policy import Policy
-from sandkit_server.core.ports import ClaimStore, WorkloadProvider
+from sandkit_server.core.ports import ClaimStore, PoolStore, SnapshotStore, WorkloadProvider
 from sandkit_server.runtimes.memory import MemoryEngine, MemoryRuntime, MemorySettings
 
 from .claim_store import ClaimStoreContract
+from .pool_store import PoolStoreContract
+from .snapshot_store import SnapshotStoreContract
 from .workload_provider import WorkloadProviderContract
 
 
@@ -32,9 +34,27 @@ def workloads(runtime: MemoryRuntime) -> WorkloadProvider:
     return runtime.ports.workloads
 
 
+@pytest.fixture
+def snapshots(runtime: MemoryRuntime) -> SnapshotStore:
+    return runtime.ports.snapshots
+
+
+@pytest.fixture
+def pools(runtime: MemoryRuntime) -> PoolStore:
+    return runtime.ports.pools
+
+
 class TestClaims(ClaimStoreContract):
     pass
 
 
 class TestWorkloads(WorkloadProviderContract):
+    pass
+
+
+class TestSnapshots(SnapshotStoreContract):
+    pass
+
+
+class TestPools(PoolStoreContract):
     pass

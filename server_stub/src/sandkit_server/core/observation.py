@@ -134,7 +134,9 @@ class DataPlane(Protocol):
     async def handle(
         self, sandbox_id: str, port: int, path: str, headers: Mapping[str, str]
     ) -> DataPlaneAnswer:
-        """What the port answers to one GET request; header names are lower-case.
+        """What the port answers to one GET request.
+
+        ``path`` is percent-encoded, with the query if there is one; header names are lower-case.
 
         Raises SandkitError when there is no such sandbox, the access token is missing or not valid, or
         nothing can listen because the sandbox does not run.

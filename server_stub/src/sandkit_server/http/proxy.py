@@ -51,9 +51,10 @@ def proxy_routes(data_plane: DataPlane) -> list[Route]:
                 ]
             )
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
-        answer = await data_plane.handle(
-            request.parameters["sandboxId"], int(port), "/" + request.parameters.get("path", ""), headers
-        )
+        target = "/" + request.parameters.get("path", "")
+        if request.query:
+            target += "?" + request.query.decode("latin-1")
+        answer = await data_plane.handle(request.parameters["sandboxId"], int(port), target, headers)
         kept = {name.lower(): value for name, value in answer.headers.items()}
         content_type = kept.get("content-type")
         return Answer(

@@ -40,7 +40,7 @@ class MemoryDataPlane:
         if record.state is not SandboxState.RUNNING:
             raise unavailable(f"Sandbox {sandbox_id} is {record.state}; nothing listens.")
         await self._extend(record)
-        if path.strip("/") == "ping":
+        if path.partition("?")[0].strip("/") == "ping":
             return _answer("pong")
         return _answer(f"sandbox {sandbox_id}, port {port}")
 
