@@ -11,7 +11,7 @@ from sandkit_server.core.errors import StartError
 from sandkit_server.core.identity import RandomIds
 from sandkit_server.core.policy import Policy
 from sandkit_server.core.port_errors import Forbidden, PortError
-from sandkit_server.core.ports import PoolStore, Ports, SnapshotStore
+from sandkit_server.core.ports import Clock, PoolStore, Ports, SnapshotStore
 from sandkit_server.core.service import LifecycleService
 from sandkit_server.core.supervision import Supervisor
 from sandkit_server.kubernetes.cache import Cache
@@ -61,6 +61,8 @@ class KubernetesRuntime:
         policy: Policy,
         endpoint_base: Callable[[], str],
         alter_ports: Callable[[Ports], Ports] | None = None,
+        *,
+        clock: Clock | None = None,
     ) -> None:
         self._cluster = cluster
         self._settings = settings
@@ -69,7 +71,7 @@ class KubernetesRuntime:
             cluster, endpoint_base, settings.endpoint_secret, through_server=settings.through_server
         )
         self._alter_ports = alter_ports
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
         self._supervisor = Supervisor()
         self._caches: list[Cache] = []
         self._service: LifecycleService | None = None
