@@ -25,7 +25,7 @@ from sandkit_conformance.verdict import Verdict
 
 # A defect that makes the suite wait costs these each time; a sound server needs a small part of them.
 _BUDGETS: Final[Mapping[str, float]] = {
-    "request": 5.0,
+    "request": 10.0,
     "start": 5.0,
     "pause": 5.0,
     "resume": 5.0,
@@ -146,7 +146,8 @@ def _patterns(entry: MutantEntry, suite: Suite, scope: Scope) -> tuple[str, ...]
     if scope is Scope.ALL or not own:
         return ()
     standing = {check.check for check in suite.standing}
-    if scope is Scope.AREA or own & standing:
+    # A standing check looks at every answer there is, so its own mutants get the whole area.
+    if scope is Scope.AREA or entry.requirement in standing:
         areas = {name.partition("-")[0] for name in own if name}
         return tuple(sorted({f"{area}-*" for area in areas} | standing))
     checked = [(one.position.file, {step.check for step in one.checks()}) for one in suite.scenarios]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sandkit_server.core import sandboxes, validation
@@ -15,9 +17,15 @@ from sandkit_server.core.model import (
     SandboxState,
     SnapshotFilter,
 )
+from sandkit_server.core.policy import Policy
 from sandkit_server.core.service import LifecycleService
-from sandkit_server.testing.mutants.lenient import forgives
-from sandkit_server.testing.mutants.mutant import Mutant, service, swap
+from sandkit_server.http import handlers
+from sandkit_server.runtimes.memory.controller import Controller
+from sandkit_server.runtimes.memory.records import WorkloadRecord
+from sandkit_server.runtimes.memory.stopping import Stopper
+from sandkit_server.testing.mutants.exchanges import bodies
+from sandkit_server.testing.mutants.lenient import admits, chokes, forgives
+from sandkit_server.testing.mutants.mutant import Mutant, Substitution, service, swap
 
 Call = Callable[..., Any]
 
@@ -105,7 +113,178 @@ def _scope_ignored(original: Call) -> Call:
     return scope
 
 
+def _shown_as_paused() -> tuple[Substitution, ...]:
+    ran: set[str] = set()
+
+    def note(original: Call) -> Call:
+        def terminate(self: Controller, record: WorkloadRecord, *why: str | None) -> None:
+            if record.state is SandboxState.RUNNING and not why:
+                ran.add(record.id)
+            original(self, record, *why)
+
+        return terminate
+
+    def show(original: Call) -> Call:
+        async def stop(self: Stopper, record: WorkloadRecord) -> None:
+            if record.id in ran:
+                sandbox = record.port.sandbox
+                status = replace(sandbox.status, state=SandboxState.PAUSED)
+                record.port = replace(record.port, sandbox=replace(sandbox, status=status))
+                await asyncio.sleep(0.5)
+            await original(self, record)
+
+        return stop
+
+    return (*swap(Controller, "terminate", note), *swap(Stopper, "stop", show))
+
+
+def _not_in(state: SandboxState, code: ErrorCode) -> Call:
+    async def delete(real: LifecycleService, sandbox_id: str) -> None:
+        try:
+            found = (await real.get_sandbox(sandbox_id)).status.state
+        except SandkitError:
+            found = None
+        if found is state:
+            raise SandkitError(code, f"Sandbox {sandbox_id} is {state}.")
+        await real.delete_sandbox(sandbox_id)
+
+    return delete
+
+
+async def _as_it_was(real: LifecycleService, sandbox_id: str, patch: Patch) -> Sandbox:
+    before = await real.get_sandbox(sandbox_id)
+    after = await real.patch_metadata(sandbox_id, patch)
+    return replace(after, expires_at=None) if after.metadata != before.metadata else after
+
+
+def _offset_forgotten(instant: datetime, _pointer: str) -> datetime:
+    return instant.replace(tzinfo=UTC)
+
+
+def _whole_seconds(instant: datetime, _pointer: str) -> datetime:
+    return instant.astimezone(UTC).replace(microsecond=0)
+
+
+def _in_utc_by_default(document: Any) -> Any:
+    if isinstance(document, dict) and re.fullmatch(r"[-\d]{10}T[:\d]{8}", str(document.get("expiresAt"))):
+        document["expiresAt"] += "Z"
+    return document
+
+
+def _date_as_midnight(document: Any) -> Any:
+    if isinstance(document, dict) and re.fullmatch(r"\d{4}-\d\d-\d\d", str(document.get("expiresAt"))):
+        document["expiresAt"] += "T00:00:00Z"
+    return document
+
+
+def _since_1970(document: Any) -> Any:
+    if isinstance(document, dict) and str(document.get("expiresAt")).isdigit():
+        document["expiresAt"] = datetime.fromtimestamp(int(document["expiresAt"]), UTC).isoformat()
+    return document
+
+
+def _without_maximum(original: Callable[..., None]) -> Callable[..., None]:
+    def check(expires_at: datetime, now: datetime, policy: Policy) -> None:
+        original(expires_at, now, replace(policy, max_timeout=None))
+
+    return check
+
+
 CHANGES = (
+    Mutant(
+        id="delete-shows-a-pause",
+        requirement="API-88",
+        defect="What is scaled to nothing counts as Paused, and so does a deleted sandbox until it is gone.",
+        substitutions=_shown_as_paused(),
+        also={"API-90": "It looks at the way of a running sandbox that is deleted twice."},
+    ),
+    Mutant(
+        id="delete-of-pending-put-off",
+        requirement="API-90",
+        defect="A sandbox that is still starting is not deleted; the caller is told to ask again.",
+        alter=service(delete_sandbox=_not_in(SandboxState.PENDING, ErrorCode.REQUEST_UNAVAILABLE)),
+    ),
+    Mutant(
+        id="delete-of-failed-not-found",
+        requirement="API-90",
+        defect="Of a failed sandbox there is nothing left to delete, and so it is not found.",
+        alter=service(delete_sandbox=_not_in(SandboxState.FAILED, ErrorCode.SANDBOX_SANDBOX_NOT_FOUND)),
+    ),
+    Mutant(
+        id="metadata-patch-answers-in-part",
+        requirement="API-91",
+        defect="The answer to a metadata patch is put together without the expiry.",
+        alter=service(patch_metadata=_as_it_was),
+    ),
+    Mutant(
+        id="metadata-patch-of-an-unknown-id-crashes",
+        requirement="API-100",
+        defect="An id that is not of the server's making is answered 500 when its metadata is patched.",
+        alter=chokes("patch_metadata"),
+    ),
+    Mutant(
+        id="metadata-patch-while-stopping-accepted",
+        requirement="API-101",
+        defect="Metadata are only labels, so a patch is accepted whatever the state is.",
+        substitutions=admits("patchSandboxMetadata"),
+    ),
+    Mutant(
+        id="renewal-forgets-the-offset",
+        requirement="API-103",
+        defect="Date and time of a renewal are read, and the offset is not.",
+        substitutions=swap(handlers, "read_instant", lambda _original: _offset_forgotten),
+    ),
+    Mutant(
+        id="renewal-cuts-the-fraction",
+        requirement="API-103",
+        defect="An expiry is kept in whole seconds.",
+        substitutions=swap(handlers, "read_instant", lambda _original: _whole_seconds),
+        also={"API-102": "It renews to an instant with a fraction, too."},
+    ),
+    Mutant(
+        id="renewal-without-an-offset-accepted",
+        requirement="API-104",
+        defect="An instant without an offset is taken to be in UTC.",
+        alter=bodies("POST", "/renew-expiration", _in_utc_by_default),
+    ),
+    Mutant(
+        id="renewal-to-a-date-accepted",
+        requirement="API-104",
+        defect="A date is taken for its midnight.",
+        alter=bodies("POST", "/renew-expiration", _date_as_midnight),
+    ),
+    Mutant(
+        id="renewal-to-a-number-accepted",
+        requirement="API-104",
+        defect="A number is taken for the seconds since 1970.",
+        alter=bodies("POST", "/renew-expiration", _since_1970),
+    ),
+    Mutant(
+        id="renewal-of-an-unknown-id-crashes",
+        requirement="API-105",
+        defect="An id that is not of the server's making is answered 500 when it is renewed.",
+        alter=chokes("renew"),
+    ),
+    Mutant(
+        id="renewal-while-stopping-accepted",
+        requirement="API-106",
+        defect="A renewal of what is going away is acknowledged.",
+        substitutions=admits("renewSandboxExpiration", "Stopping"),
+    ),
+    Mutant(
+        id="renewal-of-failed-accepted",
+        requirement="API-106",
+        defect="A renewal of what has failed is acknowledged.",
+        substitutions=admits("renewSandboxExpiration", "Failed"),
+    ),
+    Mutant(
+        id="renewal-of-any-length",
+        requirement="API-157",
+        defect="The longest lifetime is checked at creation only.",
+        substitutions=swap(validation, "check_renewal", _without_maximum),
+        options=("--max-lifetime", "86400"),
+        choices={"maxLifetime": 86400},
+    ),
     Mutant(
         id="delete-of-an-unknown-id-accepted",
         requirement="API-89",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any
 
-from sandkit_server.core import creation, idempotency, lifecycle, snapshots
+from sandkit_server.core import creation, idempotency, snapshots
 from sandkit_server.core.errors import ErrorCode, SandkitError
 from sandkit_server.core.model import (
     Caller,
@@ -15,7 +16,10 @@ from sandkit_server.core.model import (
     Snapshot,
 )
 from sandkit_server.core.service import LifecycleService
+from sandkit_server.runtimes.memory.records import WorkloadRecord
+from sandkit_server.runtimes.memory.starting import Starter
 from sandkit_server.testing.mutants.exchanges import Scope, answers, bodies, requests, without_field
+from sandkit_server.testing.mutants.lenient import admits, renames
 from sandkit_server.testing.mutants.mutant import Mutant, always, service, swap
 
 Call = Callable[..., Any]
@@ -31,28 +35,6 @@ def _null_is_empty(document: Any) -> Any:
     if isinstance(document, dict) and isinstance(document.get("env"), dict):
         document["env"] = {key: "" if value is None else value for key, value in document["env"].items()}
     return document
-
-
-def _other_error(code: ErrorCode) -> Call:
-    async def create(real: LifecycleService, request: CreateSandbox, *rest: Any) -> Sandbox:
-        try:
-            return await real.create_sandbox(request, *rest)
-        except SandkitError as error:
-            if error.code is code:
-                raise SandkitError(ErrorCode.REQUEST_INVALID_PARAMETER, error.message) from error
-            raise
-
-    return create
-
-
-def _admit_all(operation: str) -> Callable[[Call], Call]:
-    def make(original: Call) -> Call:
-        def admit(asked: str, state: str, subject: str) -> Any:
-            return None if asked == operation else original(asked, state, subject)
-
-        return admit
-
-    return make
 
 
 async def _ignore_the_key(
@@ -95,7 +77,82 @@ async def _snapshot_without_key(
     return await real.create_snapshot(sandbox_id, name, caller, None)
 
 
+def _looked_up_first() -> Call:
+    made: dict[str, tuple[CreateSandbox, Sandbox]] = {}
+
+    async def create(
+        real: LifecycleService, request: CreateSandbox, caller: Caller, key: str | None = None
+    ) -> Sandbox:
+        if key is None:
+            return await real.create_sandbox(request, caller)
+        idempotency.derived_id("x", caller, key)
+        if key in made:
+            try:
+                await real.get_sandbox(made[key][1].id)
+            except SandkitError:
+                del made[key]
+        if key not in made:
+            sandbox = await real.create_sandbox(request, caller)
+            made[key] = (request, sandbox)
+            return sandbox
+        before, sandbox = made[key]
+        if before != request:
+            raise SandkitError(ErrorCode.SANDBOX_IDEMPOTENCY_KEY_REUSED, "Use a new key.")
+        return sandbox
+
+    return create
+
+
+def _no_node(original: Call) -> Call:
+    async def start(self: Starter, record: WorkloadRecord) -> None:
+        if record.spec.request.platform is None:
+            await original(self, record)
+            return
+        await asyncio.Event().wait()
+
+    return start
+
+
+def _in_whole_hours(document: Any) -> Any:
+    if isinstance(document, dict) and document.get("timeout") == 900:
+        document["timeout"] = 3600
+    return document
+
+
 CREATION = (
+    Mutant(
+        id="create-for-a-platform-waits",
+        requirement="API-26",
+        defect="A platform becomes a node label that no node has, and the sandbox waits for one.",
+        substitutions=swap(Starter, "start", _no_node),
+    ),
+    Mutant(
+        id="create-answers-without-its-date",
+        requirement="API-26",
+        defect="createdAt is set by the engine, and the answer to a create comes before.",
+        alter=answers(without_field("createdAt", "POST", "/sandboxes")),
+        also={"API-03": "The description has the field as required."},
+    ),
+    Mutant(
+        id="create-rounds-the-timeout",
+        requirement="API-41",
+        defect="A quarter of an hour and more is rounded up to a whole hour.",
+        alter=bodies("POST", "/sandboxes", _in_whole_hours),
+    ),
+    Mutant(
+        id="create-over-a-quota-is-invalid",
+        requirement="API-152",
+        defect="A quota is one more rule of the request, and told like the others.",
+        alter=renames(
+            "create_sandbox", ErrorCode.SANDBOX_QUOTA_EXCEEDED, ErrorCode.REQUEST_INVALID_PARAMETER
+        ),
+    ),
+    Mutant(
+        id="idempotency-looked-up-before",
+        requirement="API-70",
+        defect="The key is looked up before the create and entered after it.",
+        alter=service(create_sandbox=_looked_up_first()),
+    ),
     Mutant(
         id="create-forgets-extensions",
         requirement="API-28",
@@ -118,13 +175,13 @@ CREATION = (
         id="create-from-an-unknown-snapshot-is-invalid",
         requirement="API-51",
         defect="An unknown snapshot is told as an invalid request.",
-        alter=service(create_sandbox=_other_error(ErrorCode.SNAPSHOT_NOT_FOUND)),
+        alter=renames("create_sandbox", ErrorCode.SNAPSHOT_NOT_FOUND, ErrorCode.REQUEST_INVALID_PARAMETER),
     ),
     Mutant(
         id="create-from-an-unready-snapshot",
         requirement="API-52",
         defect="A sandbox is started from a snapshot that is still being made.",
-        substitutions=swap(lifecycle, "admit", _admit_all("createSandbox")),
+        substitutions=admits("createSandbox"),
     ),
     Mutant(
         id="create-from-snapshot-sleeps",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, urlencode
 
 from sandkit_server.main import Alterations, Asgi
 
@@ -108,8 +109,48 @@ def requests(edit: Callable[[Scope], None]) -> Alterations:
     return Alterations(app=wrap)
 
 
+def elsewhere(pattern: str, target: str) -> Callable[[Scope], None]:
+    """An edit of requests: a path that matches ``pattern`` is taken for ``target``, as `re.sub` makes it."""
+
+    def edit(scope: Scope) -> None:
+        for name in ("path", "raw_path"):
+            old = scope[name]
+            path = re.sub(pattern, target, old if isinstance(old, str) else old.decode("latin-1"))
+            scope[name] = path if isinstance(old, str) else path.encode("latin-1")
+
+    return edit
+
+
+def asked(pattern: str, change: Callable[[dict[str, str]], None]) -> Alterations:
+    """Change the query of GET requests to paths that end in ``pattern``, unless it repeats a parameter."""
+
+    def edit(scope: Scope) -> None:
+        if scope["method"] != "GET" or not re.search(f"{pattern}$", scope["path"]):
+            return
+        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        query = dict(pairs)
+        if len(query) == len(pairs):
+            change(query)
+            scope["query_string"] = urlencode(query).encode("latin-1")
+
+    return requests(edit)
+
+
 def bodies(method: str, pattern: str, edit: Callable[[Any], Any]) -> Alterations:
     """Change the JSON body of requests to paths that end in ``pattern``, as a lenient reader would."""
+
+    def change(body: bytes) -> bytes:
+        try:
+            document = json.loads(body)
+        except ValueError:
+            return body
+        return json.dumps(edit(document)).encode()
+
+    return texts(method, pattern, change)
+
+
+def texts(method: str, pattern: str, edit: Callable[[bytes], bytes]) -> Alterations:
+    """Change the body of requests to paths that end in ``pattern``, whether it is JSON or not."""
 
     def wrap(app: Asgi) -> Asgi:
         async def wrapped(scope: Scope, receive: Callable[[], Awaitable[Any]], send: Any) -> None:
@@ -120,7 +161,7 @@ def bodies(method: str, pattern: str, edit: Callable[[Any], Any]) -> Alterations
             ):
                 await app(scope, receive, send)
                 return
-            body = await _changed(receive, edit)
+            body = edit(await _whole(receive))
             headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
             scope = {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
 
@@ -134,19 +175,13 @@ def bodies(method: str, pattern: str, edit: Callable[[Any], Any]) -> Alterations
     return Alterations(app=wrap)
 
 
-async def _changed(receive: Callable[[], Awaitable[Any]], edit: Callable[[Any], Any]) -> bytes:
+async def _whole(receive: Callable[[], Awaitable[Any]]) -> bytes:
     chunks = []
     while True:
         message = await receive()
         chunks.append(message.get("body", b""))
         if not message.get("more_body", False):
-            break
-    body = b"".join(chunks)
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return body
-    return json.dumps(edit(document)).encode()
+            return b"".join(chunks)
 
 
 def without_field(field: str, method: str, pattern: str) -> Callable[[Reply], None]:

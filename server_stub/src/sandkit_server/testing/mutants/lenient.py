@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from sandkit_server.core import lifecycle
 from sandkit_server.core.errors import ErrorCode, SandkitError
 from sandkit_server.core.model import Sandbox, SandboxState
 from sandkit_server.core.port_errors import VersionConflict
@@ -42,6 +43,45 @@ def forgives(operation: str, code: ErrorCode, answer: Callable[..., Any] | None 
             return None if answer is None else answer(*arguments)
 
     return service(**{operation: pretend})
+
+
+def chokes(operation: str, prefix: str = "sbx-") -> Alterations:
+    """Fail as if unforeseen on an id that this server cannot have given out, instead of not finding it."""
+
+    async def call(real: LifecycleService, identifier: str, *rest: Any) -> Any:
+        if not identifier.startswith(prefix):
+            raise SandkitError(ErrorCode.REQUEST_INTERNAL_ERROR, "The id could not be parsed.")
+        return await getattr(real, operation)(identifier, *rest)
+
+    return service(**{operation: call})
+
+
+def renames(operation: str, code: ErrorCode, other: ErrorCode) -> Alterations:
+    """Fail with ``other`` where ``operation`` should fail with ``code``."""
+
+    async def call(real: LifecycleService, *arguments: Any) -> Any:
+        try:
+            return await getattr(real, operation)(*arguments)
+        except SandkitError as error:
+            if error.code is code:
+                raise SandkitError(other, error.message) from error
+            raise
+
+    return service(**{operation: call})
+
+
+def admits(operation: str, *states: str) -> tuple[Substitution, ...]:
+    """Let ``operation`` pass in ``states``, or in every state, whatever the table says."""
+
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def admit(wanted: str, state: str, subject: str) -> Any:
+            if wanted == operation and (not states or state in states):
+                return None
+            return original(wanted, state, subject)
+
+        return admit
+
+    return swap(lifecycle, "admit", make)
 
 
 def losers_win(state: SandboxState) -> tuple[Substitution, ...]:

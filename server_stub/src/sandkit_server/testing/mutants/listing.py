@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,8 @@ from sandkit_server.core.model import (
     SandboxState,
 )
 from sandkit_server.core.service import LifecycleService
-from sandkit_server.testing.mutants.exchanges import Reply, answers, without_field
+from sandkit_server.testing.mutants.exchanges import Reply, answers, asked, without_field
+from sandkit_server.testing.mutants.lenient import chokes
 from sandkit_server.testing.mutants.mutant import Mutant, service, swap
 
 Call = Callable[..., Any]
@@ -86,7 +88,46 @@ def _known_states_only(selection: SandboxFilter) -> SandboxFilter:
     return selection
 
 
+def _clamped(query: dict[str, str]) -> None:
+    for name, largest in (("page", 1 << 31), ("pageSize", 200)):
+        if re.fullmatch(r"-?\d+", query.get(name, "")):
+            query[name] = str(min(max(int(query[name]), 1), largest))
+
+
+def _cut_off(query: dict[str, str]) -> None:
+    for name in ("page", "pageSize"):
+        query.update({name: digits} if (digits := query.get(name, "").partition(".")[0]) else {})
+
+
+def _fifty(query: dict[str, str]) -> None:
+    query.setdefault("pageSize", "50")
+
+
 LISTING = (
+    Mutant(
+        id="list-page-clamped",
+        requirement="API-77",
+        defect="A page or page size out of bounds is brought into them.",
+        alter=asked("/sandboxes", _clamped),
+    ),
+    Mutant(
+        id="list-page-with-a-fraction",
+        requirement="API-77",
+        defect="A page is read as a number of any kind and cut off behind the point.",
+        alter=asked("/sandboxes", _cut_off),
+    ),
+    Mutant(
+        id="list-of-fifty",
+        requirement="API-79",
+        defect="A page has fifty entries unless another size is asked for.",
+        alter=asked("/sandboxes", _fifty),
+    ),
+    Mutant(
+        id="read-of-an-unknown-id-crashes",
+        requirement="API-85",
+        defect="An id that is not of the server's making is answered 500 when it is read.",
+        alter=chokes("get_sandbox"),
+    ),
     Mutant(
         id="list-counts-the-page",
         requirement="API-75",

@@ -106,13 +106,6 @@ def _unbounded(_original: Any) -> Any:
     return read
 
 
-def _only_json(original: Callable[..., None]) -> Callable[..., None]:
-    def require(request: Any, _readable: Any) -> None:
-        original(request, ("application/json",))
-
-    return require
-
-
 def _numbers_to_text(document: Any) -> Any:
     if isinstance(document, dict):
         if isinstance(document.get("timeout"), str) and document["timeout"].isdigit():
@@ -372,6 +365,12 @@ PROTOCOL = (
         requirement="API-27",
         defect="The Location of a new sandbox is put together wrongly.",
         alter=answers(_wrong_location("sandboxes")),
+    ),
+    Mutant(
+        id="pool-location-leads-nowhere",
+        requirement="API-131",
+        defect="The Location of a new pool is put together wrongly.",
+        alter=answers(_wrong_location("pools")),
     ),
     Mutant(
         id="instants-in-local-time",

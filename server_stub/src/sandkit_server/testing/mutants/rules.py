@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandkit_server.core import validation
+from sandkit_server.core import validation, volume_rules
 from sandkit_server.core.errors import FieldError
 from sandkit_server.testing.mutants.exchanges import bodies
 from sandkit_server.testing.mutants.mutant import Mutant, swap
@@ -73,6 +73,59 @@ def _repair_size(volume: dict[str, Any]) -> None:
         claim["storage"] = None
 
 
+def _each(field: str, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Change every value of the mapping that is sent as `field`."""
+
+    def edit(document: Any) -> Any:
+        if isinstance(document, dict) and isinstance(document.get(field), dict):
+            document[field] = {key: change(value) for key, value in document[field].items()}
+        return document
+
+    return edit
+
+
+def _as_text(value: Any) -> Any:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _shell_where_empty(document: Any) -> Any:
+    if isinstance(document, dict) and document.get("entrypoint") == []:
+        document["entrypoint"] = ["/bin/sh"]
+    return document
+
+
+def _lengthen_timeout(document: Any) -> Any:
+    if isinstance(document, dict) and isinstance(document.get("timeout"), int):
+        document["timeout"] = 60 if 30 <= document["timeout"] < 60 else document["timeout"]
+    return document
+
+
+def _round_timeout(document: Any) -> Any:
+    if isinstance(document, dict) and isinstance(document.get("timeout"), float):
+        document["timeout"] = round(document["timeout"])
+    return document
+
+
+def _timeout_out_of_text(document: Any) -> Any:
+    if isinstance(document, dict) and str(document.get("timeout")).isdigit():
+        document["timeout"] = int(document["timeout"])
+    return document
+
+
+def _null_as_printed(volume: dict[str, Any]) -> None:
+    claim = volume.get("pvc")
+    if isinstance(claim, dict) and "storage" in claim and claim["storage"] is None:
+        claim["storage"] = "null"
+
+
+def _spelled_alike(path: str, prefixes: Any) -> bool:
+    return any(path.startswith(prefix) for prefix in prefixes)
+
+
+def _dots_pass(original: Callable[[str], str | None]) -> Callable[[str], str | None]:
+    return lambda path: None if path.startswith(_FOLDER) and ".." in path else original(path)
+
+
 def _cut_timeout(document: Any) -> Any:
     if isinstance(document, dict) and isinstance(document.get("timeout"), int):
         document["timeout"] = min(document["timeout"], _DAY)
@@ -93,6 +146,7 @@ def _repaired(
 
 
 _DAY = 86_400
+_FOLDER = "/srv/sandkit"
 _VOLUME = r"/volumes/\d+"
 
 RULES = (
@@ -116,6 +170,31 @@ RULES = (
     _rule("API-66", "required-together", _VOLUME + "/ossfs/.*", "half a pair of object store credentials"),
     _rule("API-67", "not-with-pool", "/volumes", "volumes beside a pool"),
     _rule("API-153", "known-value", _VOLUME + "/pvc/accessModes/.*", "access modes"),
+    Mutant(
+        id="rule-host-paths-compared-by-spelling",
+        requirement="API-62",
+        defect="A host path is allowed when its text begins like an allowed one.",
+        substitutions=swap(volume_rules, "is_below", lambda _original: _spelled_alike),
+        options=("--allowed-host-prefix", _FOLDER),
+        choices={"hostPathPrefix": _FOLDER},
+    ),
+    Mutant(
+        id="rule-host-paths-compared-before-they-are-resolved",
+        requirement="API-62",
+        defect="A host path is compared with the allowed ones before its dots are resolved.",
+        substitutions=swap(volume_rules, "absolute_path_fault", _dots_pass),
+        options=("--allowed-host-prefix", _FOLDER),
+        choices={"hostPathPrefix": _FOLDER},
+    ),
+    _repaired("API-34", "the-entrypoint", "An empty entrypoint is the shell.", _shell_where_empty),
+    _repaired("API-37", "short-timeouts", "A timeout of nearly a minute counts as one.", _lengthen_timeout),
+    _repaired("API-38", "timeouts-with-a-fraction", "A timeout is rounded.", _round_timeout),
+    _repaired("API-38", "timeouts-as-text", "A timeout is read out of a text.", _timeout_out_of_text),
+    _repaired("API-42", "variables", "What is no text in env is printed.", _each("env", _as_text)),
+    _repaired(
+        "API-47", "extensions", "What is no text in extensions is printed.", _each("extensions", _as_text)
+    ),
+    _repaired("API-65", "nulls", "A size of null is taken as it is printed.", _repair(_null_as_printed)),
     _repaired("API-39", "the-timeout", "A timeout that is too long is silently cut.", _cut_timeout, _DAY),
     _repaired("API-55", "volume-names", "Bad volume names are turned into good ones.", _repair(_repair_name)),
     _repaired("API-57", "mount-paths", "A relative mount path gets its slash.", _repair(_repair_path)),
