@@ -9,21 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
 from sandkit_server.core.port_errors import PortError
+from sandkit_server.core.ports import Clock
+from sandkit_server.core.supervision import Supervisor
 from sandkit_server.kubernetes import calls
 from sandkit_server.kubernetes.cache import Cache
 from sandkit_server.kubernetes.calls import Call, Object, Propagation
+from sandkit_server.kubernetes.clock import SystemClock
 from sandkit_server.kubernetes.resources import PODS, Resource
 from sandkit_server.kubernetes.watch import WatchedCluster, version_of
 
 __all__ = ["AgentSandboxController", "Step", "decide", "definition"]
 
 _AGAIN_SECONDS: Final = 0.05
-_NEVER: Final = 3600.0
 
 _log = logging.getLogger(__name__)
 
@@ -67,70 +69,80 @@ def decide(resource: Resource, sandbox: Object, pod: Object | None, now: datetim
 
 
 class AgentSandboxController:
-    """Runs :func:`decide` on every change, until it is stopped. It acts on one object at a time."""
+    """Runs :func:`decide` on every change, until it is stopped; on one object at a time, on many at once."""
 
-    def __init__(self, cluster: WatchedCluster, resource: Resource) -> None:
+    def __init__(self, cluster: WatchedCluster, resource: Resource, clock: Clock | None = None) -> None:
         self._cluster = cluster
         self._resource = resource
+        self._clock = clock or SystemClock()
         self._sandboxes = Cache(cluster, resource)
         self._pods = Cache(cluster, PODS)
-        self._due: dict[str, float] = {}
-        self._woken = asyncio.Event()
+        self._supervisor = Supervisor()
+        self._working: set[str] = set()
+        self._again: set[str] = set()
+        self._timers: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Follow the cluster for ever; cancel to stop."""
         for cache in (self._sandboxes, self._pods):
             cache.subscribe(self._changed)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._sandboxes.run())
-            group.create_task(self._pods.run())
-            await self._sandboxes.synced()
-            await self._pods.synced()
-            while True:
-                await self._next()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._sandboxes.run())
+                group.create_task(self._pods.run())
+        finally:
+            await self._supervisor.close()
 
-    async def _next(self) -> None:
-        now = asyncio.get_running_loop().time()
-        ready = [name for name, due in self._due.items() if due <= now]
-        if not ready:
-            self._woken.clear()
-            wait = min(self._due.values(), default=now + _NEVER) - now
-            try:
-                async with asyncio.timeout(wait):
-                    await self._woken.wait()
-            except TimeoutError:
-                return
-        for name in ready:
-            del self._due[name]
-            await self._act(name)
+    def _changed(self, before: Object | None, after: Object | None) -> None:
+        either = after if after is not None else before
+        assert either is not None, "a change is about an object"
+        self._look(either["metadata"]["name"])
+
+    def _look(self, name: str) -> None:
+        self._again.add(name)
+        if name not in self._working:
+            self._working.add(name)
+            self._supervisor.spawn(f"sandbox {name}", self._work(name))
+
+    async def _work(self, name: str) -> None:
+        try:
+            while name in self._again:
+                self._again.discard(name)
+                await self._act(name)
+        finally:
+            self._working.discard(name)
 
     async def _act(self, name: str) -> None:
         sandbox = self._sandboxes.get(name)
         if sandbox is None:
             return
-        step = decide(self._resource, sandbox, self._pods.get(name), datetime.now(UTC))
+        step = decide(self._resource, sandbox, self._pods.get(name), self._clock.now())
         if step.call is not None:
-            try:
-                answer = await self._cluster.send(step.call)
-            except PortError as error:
-                _log.debug("sandbox %s: %s", name, error)
-                self._look(name, _AGAIN_SECONDS)
-                return
-            cache = self._pods if step.call.resource == PODS else self._sandboxes
-            if answer.get("kind") == cache.resource.kind:
-                cache.observe(answer)
+            await self._send(name, step.call)
         if step.again_after is not None:
-            self._look(name, step.again_after)
+            self._look_after(name, step.again_after)
 
-    def _changed(self, before: Object | None, after: Object | None) -> None:
-        either = after if after is not None else before
-        assert either is not None, "a change is about an object"
-        self._look(either["metadata"]["name"], 0.0)
+    async def _send(self, name: str, call: Call) -> None:
+        try:
+            answer = await self._cluster.send(call)
+        except (PortError, RuntimeError) as error:
+            # Whatever it was, the object is looked at again, as by a controller that was started anew.
+            _log.debug("sandbox %s: %s", name, error)
+            await self._clock.sleep(_AGAIN_SECONDS)
+            self._again.add(name)
+            return
+        cache = self._pods if call.resource == PODS else self._sandboxes
+        if answer.get("kind") == cache.resource.kind:
+            cache.observe(answer)
 
-    def _look(self, name: str, after: float) -> None:
-        due = asyncio.get_running_loop().time() + after
-        self._due[name] = min(due, self._due.get(name, due))
-        self._woken.set()
+    def _look_after(self, name: str, seconds: float) -> None:
+        async def wait() -> None:
+            await self._clock.sleep(seconds)
+            self._look(name)
+
+        if (timer := self._timers.pop(name, None)) is not None:
+            timer.cancel()
+        self._timers[name] = self._supervisor.spawn(f"timer of sandbox {name}", wait())
 
 
 def _release(
