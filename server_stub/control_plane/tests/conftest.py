@@ -1,7 +1,7 @@
 """Tests on a real control plane: `make control-plane`. They are outside of `make test`, which needs no Go.
 
-One control plane per session, one namespace per test. Tests that restart or compact it do so in a plane of
-their own (`own_plane`), so that the others are not disturbed.
+One control plane per session, one namespace per test. What stops, restarts or compacts it does so to a second
+one (`own_plane`), so that the others are not disturbed.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def plane(programs: Programs) -> Iterator[ControlPlane]:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def own_plane(programs: Programs) -> Iterator[ControlPlane]:
-    """A control plane to stop, restart and compact."""
+    """A control plane to stop, restart and compact; tests leave it running."""
     with ControlPlane(programs) as started:
         yield started
 
