@@ -46,6 +46,7 @@ async def test_the_pod_runs_the_committed_image_by_digest_with_the_pull_secret()
 
 async def test_each_resume_is_from_the_newest_pause() -> None:
     world = await paused()
+    name = SNAPSHOT
     for _ in range(3):
         world.ask(pause=False)
         await world.play()

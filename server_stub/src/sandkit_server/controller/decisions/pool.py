@@ -28,7 +28,9 @@ def decide(view: PoolView, now: datetime, config: Config) -> Decision:
     present = [pod for pod in view.warm if not pods.is_terminating(pod)]
     if (useless := _useless(pool, present, now, config)) is not None:
         return Decision(call=_give_back(useless))
-    missing = wanted_warm(pool["spec"]["capacitySpec"], view, len(present)) - len(present)
+    capacity = pool["spec"]["capacitySpec"]
+    filling = not all(map(pods.is_ready, present))
+    missing = wanted_warm(capacity, view, len(present), filling=filling) - len(present)
     error = None
     if missing > 0:
         name = pool["metadata"]["name"]
@@ -41,16 +43,17 @@ def decide(view: PoolView, now: datetime, config: Config) -> Decision:
     return _count(view, present, error, now).no_later_than(_next_recycling(present, now, config))
 
 
-def wanted_warm(capacity: Mapping[str, int], view: PoolView, available: int) -> int:
+def wanted_warm(capacity: Mapping[str, int], view: PoolView, available: int, *, filling: bool) -> int:
     """How many warm pods there should be, given how many there are and how many sandboxes use or want one.
 
     Below the lower bound of the buffer it is filled to the upper one, above that it is cut back; the bounds
-    of the whole pool come first. Sandboxes that wait are served even without a buffer.
+    of the whole pool come first. Sandboxes that wait are served even without a buffer. Pods that are on their
+    way tell that it is being filled, so that it is not left at the lower bound half-way.
     """
     low = max(capacity["bufferMin"], capacity["poolMin"] - view.taken, view.waiting)
     high = max(capacity["bufferMax"], low)
     room = max(0, capacity["poolMax"] - view.taken)
-    target = available if low <= available <= high else high
+    target = available if low <= available <= high and not filling else high
     return min(target, room)
 
 
@@ -86,13 +89,15 @@ def _recycled_at(pod: Object, config: Config) -> datetime:
 
 
 def _next_recycling(present: list[Object], now: datetime, config: Config) -> float | None:
-    """Seconds until a pod that fails now, or will have, is replaced."""
-    waits = [
-        max((_recycled_at(pod, config) - now).total_seconds(), 0.0)
-        for pod in present
-        if pods.problem_of(pod, now, config) is not None
-    ]
-    return max(min(waits), 1.0) if waits else None
+    """Seconds until the next pod that has failed is replaced, or one with a problem counts as failed."""
+    waits: list[datetime] = []
+    for pod in present:
+        problem = pods.problem_of(pod, now, config)
+        if problem is not None and problem.final:
+            waits.append(_recycled_at(pod, config))
+        elif problem is not None and problem.final_at is not None:
+            waits.append(max(problem.final_at, _recycled_at(pod, config)))
+    return (min(waits) - now).total_seconds() if waits else None
 
 
 def _count(view: PoolView, present: list[Object], error: PortError | None, now: datetime) -> Decision:
