@@ -61,7 +61,7 @@ def build() -> Programs:
         raise ProgramsMissing(
             f"the control plane is built from a checkout of the repository; {_BUILD} is not there"
         )
-    done = subprocess.run(["sh", str(_BUILD)], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603, S607
+    done = subprocess.run(["/bin/sh", str(_BUILD)], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise ProgramsMissing(
             f"{_BUILD} ended with {done.returncode}; its last words above say what is missing"
