@@ -14,7 +14,7 @@ from jsonschema.exceptions import ValidationError
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.scenario.matchers import parse_instant
 
-_PREFIX: Final = "/v1"
+PREFIX: Final = "/v1"
 _LONGEST_MESSAGE: Final = 300
 _METHODS: Final = ("get", "put", "post", "delete", "patch", "head", "options")
 _FORMATS: Final = FormatChecker(formats=())
@@ -55,7 +55,7 @@ class Contract:
         return Operation(
             id=details["operationId"],
             method=method.upper(),
-            path=path if path.startswith(f"{_PREFIX}/") else _PREFIX + path,
+            path=path if path.startswith(f"{PREFIX}/") else PREFIX + path,
             path_parameters=tuple(re.findall(r"\{([^}]+)\}", path)),
             responses={status: self._resolve(response) for status, response in details["responses"].items()},
             needs_key=bool(details.get("security", self.openapi.get("security", []))),

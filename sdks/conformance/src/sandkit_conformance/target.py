@@ -34,6 +34,7 @@ DEFAULT_CHOICES: Final[Mapping[str, Any]] = {
     "pauseMode": "rootfs",
     "renewInTransition": "accepted",
     "bodyLimit": 1_048_576,
+    "serviceBase": "/v1",
     "pauseRefusal": {"status": 501, "code": "SANDBOX::API_NOT_SUPPORTED"},
 }
 
@@ -92,6 +93,11 @@ class Target:
     budgets: Mapping[str, float] = field(factory=lambda: dict(DEFAULT_BUDGETS))
     template: Mapping[str, Any] = field(factory=lambda: dict(DEFAULT_TEMPLATE))
     codes: Mapping[str, tuple[str, ...]] = field(factory=dict)
+
+    @property
+    def service_base(self) -> str:
+        """The path below which health and version are told: `/v1`, or empty for the root."""
+        return str(self.choices.get("serviceBase", "/v1"))
 
     def has(self, capability: str | None) -> bool:
         """Whether the target declares the capability; null is a capability everybody has."""

@@ -23,7 +23,7 @@ async def check_server(driver: Driver, target: Target) -> str:
     Raises:
         SuiteError: nobody there, not this API, or the key is refused.
     """
-    version = await _ask(driver, target, "/v1/version", with_key=False)
+    version = await _ask(driver, target, f"{target.service_base}/version", with_key=False)
     listed = await _ask(driver, target, _LIST, with_key=True)
     if listed.status in {401, 403}:
         key = (

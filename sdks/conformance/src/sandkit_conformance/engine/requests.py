@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sandkit_conformance.contract import PREFIX
 from sandkit_conformance.drivers.port import API_KEY_HEADER, Call
 from sandkit_conformance.engine.context import RUN_LABEL, RunContext
 from sandkit_conformance.failures import SuiteError
@@ -33,9 +34,12 @@ def build_call(fields: Mapping[str, Any], run: RunContext, timeout: float) -> Ca
         if not operation.path_parameters:
             raise SuiteError(f"{what} has no path parameter; leave `for` out")
         parameters.setdefault(operation.path_parameters[0], fields["for"])
+    path = run.contract.path_of(operation, parameters)
+    if not operation.needs_key:
+        path = run.target.service_base + path.removeprefix(PREFIX)
     return Call(
         method=operation.method,
-        path=run.contract.path_of(operation, parameters),
+        path=path,
         timeout=timeout,
         operation=operation.id,
         parameters=parameters,
