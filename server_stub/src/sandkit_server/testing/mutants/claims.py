@@ -207,6 +207,19 @@ def _create_anyway(wanted: Mapping[str, ClaimSource], existing: Mapping[str, Cla
     return {name: replace(source, create_if_not_exists=True) for name, source in wanted.items()}, existing
 
 
+def _one_after_the_other(original: Call) -> Call:
+    async def plan(self: ClaimKeeper, sandbox_id: str, volumes: tuple[Volume, ...]) -> Any:
+        try:
+            return await original(self, sandbox_id, volumes)
+        except SandkitError as error:
+            if error.code is ErrorCode.VOLUME_PVC_NOT_FOUND:
+                others = [one for one in volumes if one.claim is None or one.claim.create_if_not_exists]
+                await self.make(sandbox_id, await original(self, sandbox_id, others))
+            raise
+
+    return plan
+
+
 def _adopt_what_is_there(original: Callable[..., Any]) -> Callable[..., Any]:
     def plan(
         sandbox_id: str,
@@ -374,6 +387,12 @@ CLAIMS = (
         requirement="VOL-19",
         defect="createIfNotExists false is read as absent, so the missing claim is made.",
         substitutions=_planned(_create_anyway),
+    ),
+    Mutant(
+        id="volumes-made-before-the-missing-one-is-noticed",
+        requirement="VOL-26",
+        defect="Claims are looked at and made one after the other, until one that must be there is not.",
+        substitutions=swap(ClaimKeeper, "plan", _one_after_the_other),
     ),
     Mutant(
         id="volumes-unreadable-claims-mounted-blindly",

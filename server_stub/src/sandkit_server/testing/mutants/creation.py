@@ -155,9 +155,15 @@ CREATION = (
     ),
     Mutant(
         id="create-forgets-extensions",
-        requirement="API-28",
+        requirement="API-158",
         defect="The extensions of a create are acted upon and not kept.",
         alter=answers(without_field("extensions", "GET", "/sandboxes/[^/]+")),
+    ),
+    Mutant(
+        id="create-forgets-the-platform",
+        requirement="API-28",
+        defect="The platform of a create is acted upon and not kept.",
+        alter=answers(without_field("platform", "GET", "/sandboxes/[^/]+")),
     ),
     Mutant(
         id="create-has-a-default-lifetime",
