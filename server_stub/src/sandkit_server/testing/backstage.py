@@ -6,7 +6,9 @@ It follows every change of the abstract cluster. Tests about the real controller
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
+from types import MappingProxyType
 from typing import Any
 
 from sandkit_server.core.port_errors import PortError
@@ -21,7 +23,7 @@ from sandkit_server.kubernetes.resources import (
     Resource,
 )
 from sandkit_server.kubernetes.standing import Phase
-from sandkit_server.kubernetes.watch import version_of
+from sandkit_server.kubernetes.watch import Event, version_of
 from sandkit_server.runtimes.kubernetes.providers.agent_sandbox import VERSIONS
 from sandkit_server.testing.cluster import FakeCluster
 from sandkit_server.testing.control_plane import agent_sandbox
@@ -34,6 +36,22 @@ class AbstractCluster(FakeCluster):
 
     served: frozenset[str] = frozenset({"v1alpha1", "v1beta1"})
     closed = False
+    silent = False
+
+    def silence(self) -> None:
+        """Let every watch go on without telling anything, as a stale one does."""
+        self.silent = True
+        self.break_watches()
+
+    async def watch(
+        self, resource: Resource, version: str, labels: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncGenerator[Event, None]:
+        """As the fake's own, until it was silenced."""
+        if self.silent:
+            await asyncio.Event().wait()
+        async with aclosing(super().watch(resource, version, labels)) as events:
+            async for event in events:
+                yield event
 
     async def serves(self, resource: Resource) -> bool:
         """Whether the version is in ``served``."""
