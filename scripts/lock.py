@@ -25,7 +25,13 @@ class Lock(NamedTuple):
 
 
 # In the order they are resolved; uv first, so that .venv keeps the very uv that made it.
-LOCKS = (Lock("uv"), Lock("dev", constraint="uv"), Lock("codegen-client"), Lock("codegen-models"))
+LOCKS = (
+    Lock("uv"),
+    Lock("dev", constraint="uv"),
+    Lock("codegen-client"),
+    Lock("codegen-models"),
+    Lock("peer-opensandbox-server"),
+)
 
 _HEADER = "# Written by `make lock` from requirements/{name}.in; do not edit.\n"
 _REGISTRY = re.compile(r"https?://|--(?:extra-)?index-url|--find-links", re.IGNORECASE)
