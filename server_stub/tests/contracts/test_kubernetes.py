@@ -20,11 +20,10 @@ from sandkit_server.kubernetes import calls
 from sandkit_server.kubernetes.resources import JOBS
 from sandkit_server.runtimes.kubernetes import KubernetesRuntime, KubernetesSettings
 from sandkit_server.testing.backstage import AbstractCluster, Backstage
-
-from .claim_store import ClaimStoreContract
-from .pool_store import PoolStoreContract
-from .snapshot_store import SnapshotStoreContract
-from .workload_provider import WorkloadProviderContract
+from sandkit_server.testing.contracts.claim_store import ClaimStoreContract
+from sandkit_server.testing.contracts.pool_store import PoolStoreContract
+from sandkit_server.testing.contracts.snapshot_store import SnapshotStoreContract
+from sandkit_server.testing.contracts.workload_provider import WorkloadProviderContract
 
 
 @pytest.fixture

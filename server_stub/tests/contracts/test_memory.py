@@ -9,11 +9,10 @@ import pytest
 from sandkit_server.core.policy import Policy
 from sandkit_server.core.ports import ClaimStore, PoolStore, SnapshotStore, WorkloadProvider
 from sandkit_server.runtimes.memory import MemoryEngine, MemoryRuntime, MemorySettings
-
-from .claim_store import ClaimStoreContract
-from .pool_store import PoolStoreContract
-from .snapshot_store import SnapshotStoreContract
-from .workload_provider import WorkloadProviderContract
+from sandkit_server.testing.contracts.claim_store import ClaimStoreContract
+from sandkit_server.testing.contracts.pool_store import PoolStoreContract
+from sandkit_server.testing.contracts.snapshot_store import SnapshotStoreContract
+from sandkit_server.testing.contracts.workload_provider import WorkloadProviderContract
 
 
 @pytest.fixture

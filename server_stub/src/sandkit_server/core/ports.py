@@ -2,8 +2,8 @@
 
 Every mutation of a workload is a compare-and-set on its version, so of racing requests one wins on any
 engine, with any number of servers. Calls raise the errors of :mod:`sandkit_server.core.port_errors` and
-nothing else on purpose. The executable form of these contracts is the suite in
-``server_stub/tests/contracts``.
+nothing else on purpose. The executable form of these contracts are the suites in
+``sandkit_server.testing.contracts``.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ An adapter's test class names the fixtures ``workloads`` and ``snapshots``, over
 sandboxes and snapshots to their end, and inherits this.
 """
 
+# ruff: noqa: D102  (what a test asserts is said by its name)
+
 from __future__ import annotations
 
 import asyncio
@@ -14,8 +16,7 @@ import pytest
 from sandkit_server.core.model import SnapshotState
 from sandkit_server.core.port_errors import AlreadyExists, NotFound, VersionConflict
 from sandkit_server.core.ports import SnapshotSpec, SnapshotStore, StoredSnapshot, WorkloadProvider
-
-from .workload_provider import PATIENCE, SANDBOX, spec
+from sandkit_server.testing.contracts.workload_provider import PATIENCE, SANDBOX, spec
 
 
 async def _begin(

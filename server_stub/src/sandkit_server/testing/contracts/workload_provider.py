@@ -3,6 +3,8 @@
 An adapter's test class names a ``workloads`` fixture and inherits this.
 """
 
+# ruff: noqa: D102  (what a test asserts is said by its name)
+
 from __future__ import annotations
 
 import asyncio

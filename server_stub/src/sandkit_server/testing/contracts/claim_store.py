@@ -1,5 +1,7 @@
 """What every claim store must do. An adapter's test class names a ``store`` fixture and inherits this."""
 
+# ruff: noqa: D102  (what a test asserts is said by its name)
+
 from __future__ import annotations
 
 import asyncio
