@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import random
-import secrets
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Self, TextIO
+from typing import Final
 
 import anyio
 from attrs import asdict, define, field, frozen
 
 from sandkit_conformance.baseline import Baseline
 from sandkit_conformance.catalogue import Catalogue, Requirement
-from sandkit_conformance.contract import Contract
 from sandkit_conformance.drivers.choosing import RAW
-from sandkit_conformance.drivers.port import Driver
-from sandkit_conformance.drivers.raw_http import RawHttpDriver
-from sandkit_conformance.drivers.side_port import SidePortError
 from sandkit_conformance.engine.context import RunContext
 from sandkit_conformance.engine.driving import through
 from sandkit_conformance.engine.folding import Asked, Played, environment, fold, judge_standing
 from sandkit_conformance.engine.leaks import find_leaks
-from sandkit_conformance.engine.preflight import check_server, connect_side_ports
+from sandkit_conformance.engine.opening import Identity, Sinks, census, connect
 from sandkit_conformance.engine.result import LeakResult, RunResult, ScenarioResult
 from sandkit_conformance.engine.scenario_run import ScenarioRunner
 from sandkit_conformance.engine.selection import Chosen, choose
-from sandkit_conformance.ledger import Ledger
 from sandkit_conformance.profile import Profile, select_requirements
-from sandkit_conformance.redaction import Redactor
 from sandkit_conformance.scenario.model import Suite
 from sandkit_conformance.target import Target
-from sandkit_conformance.trace import FORMAT, Trace
+from sandkit_conformance.trace import FORMAT
 from sandkit_conformance.verdict import CheckResult, Gate
 
 DEFAULT_CONCURRENCY: Final = 8
@@ -80,16 +73,16 @@ class Run:
         began = time.monotonic()
         self.started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         requirements = select_requirements(self.catalogue, self.options.profile, self.options.patterns)
-        folder = self.options.report_dir
-        raw = RawHttpDriver(self.target.root)
-        with _Sinks(folder) as sinks:
-            context = self._context(raw, sinks)
+        options = self.options
+        drawn = Identity()
+        identity = Identity(
+            options.run_id or drawn.run_id, drawn.seed if options.seed is None else options.seed
+        )
+        with Sinks(options.report_dir) as sinks:
             async with AsyncExitStack() as opened:
-                opened.push_async_callback(raw.aclose)
-                version = await check_server(raw, self.target)
-                await connect_side_ports(context, opened)
+                context, version = await connect(self.target, self.catalogue, identity, sinks, opened)
                 self._record_start(context, version)
-                async with through(self.options.driver, context):
+                async with through(options.driver, context):
                     scenarios, leaks = await self._play(requirements, context)
             standing = judge_standing(self.suite, requirements, context)
             for check in standing:
@@ -106,26 +99,10 @@ class Run:
             context.trace.end(driver=context.driver.name, took=result.seconds, exitCode=int(result.exit_code))
         return result
 
-    def _context(self, driver: Driver, sinks: _Sinks) -> RunContext:
-        run_id = self.options.run_id or secrets.token_hex(3)
-        redactor = Redactor(run_id)
-        seed = self.options.seed if self.options.seed is not None else secrets.randbelow(1_000_000)
-        return RunContext(
-            run_id=run_id,
-            seed=seed,
-            target=self.target,
-            catalogue=self.catalogue,
-            contract=Contract(self.catalogue.openapi),
-            driver=driver,
-            trace=Trace(redactor, sinks.trace),
-            ledger=Ledger(run_id, sinks.ledger),
-            redactor=redactor,
-        )
-
     async def _play(
         self, requirements: tuple[Requirement, ...], context: RunContext
     ) -> tuple[list[ScenarioResult], LeakResult]:
-        before = await _census(context)
+        before = await census(context)
         chosen = choose(self.suite, requirements, context)
         together = [one for one in chosen if not one.scenario.exclusive and not one.left_out]
         # A seeded order, so that a dependence between scenarios shows up some day and can be repeated then.
@@ -193,37 +170,3 @@ class Run:
             command=options.command,
             started_at=self.started_at,
         )
-
-
-async def _census(context: RunContext) -> tuple[str, ...] | None:
-    if context.probe is None or "view" not in context.probe.features:
-        return None
-    try:
-        view = await context.probe.view()
-    except SidePortError:
-        return None
-    context.clock.set(view.time)
-    return view.census()
-
-
-class _Sinks:
-    """The files a run writes as it goes: trace and ledger; nothing without a report folder."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self.trace: TextIO | None = None
-        self.ledger: TextIO | None = None
-
-    def __enter__(self) -> Self:
-        if self._folder:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self.trace = (self._folder / "trace.ndjson").open(
-                "w", encoding="utf-8", errors="backslashreplace", newline="\n"
-            )
-            self.ledger = (self._folder / "ledger.ndjson").open("w", encoding="utf-8")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for sink in (self.trace, self.ledger):
-            if sink:
-                sink.close()
