@@ -142,6 +142,15 @@ def test_an_abandoned_sandbox_is_failed_with_the_reason_it_was_given_up_for() ->
     assert told.last_transition_at == datetime(2026, 1, 1, 12, 5, tzinfo=UTC)
 
 
+def test_deleting_an_abandoned_sandbox_within_the_same_second_moves_the_time_too() -> None:
+    obj = sandbox()
+    note = {"reason": "ReadyTimeout", "message": "Too late.", "at": "2026-01-01T12:05:00.7Z"}
+    obj["metadata"]["annotations"][ABANDONED_ANNOTATION] = json.dumps(note)
+    given_up = standing.state_of(obj).last_transition_at
+    obj["metadata"]["deletionTimestamp"] = "2026-01-01T12:05:00Z"
+    assert standing.state_of(obj).last_transition_at > given_up
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"createdAt": 5}', '{"createdAt": "yesterday"}'])
 def test_annotations_broken_by_hand_are_read_past(text: str) -> None:
     obj = sandbox()

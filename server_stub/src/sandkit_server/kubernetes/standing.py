@@ -113,7 +113,7 @@ def state_of(obj: Object) -> SandboxStatus:
     if (abandoned := _annotation(obj, ABANDONED_ANNOTATION)) is not None:
         return SandboxStatus(
             state=SandboxState.FAILED,
-            last_transition_at=max(_instant_or(abandoned.get("at"), since), since + _TICK),
+            last_transition_at=_abandoned_since(abandoned, since),
             reason=abandoned.get("reason"),
             message=abandoned.get("message"),
         )
@@ -283,7 +283,13 @@ def _intent_since(obj: Object, since: datetime) -> datetime:
 
 def _since_before_deletion(obj: Object) -> datetime:
     since = _phase_since(obj)
+    if (abandoned := _annotation(obj, ABANDONED_ANNOTATION)) is not None:
+        return _abandoned_since(abandoned, since)
     return since if new_intent(obj) is None else _intent_since(obj, since)
+
+
+def _abandoned_since(abandoned: Mapping[str, Any], since: datetime) -> datetime:
+    return max(_instant_or(abandoned.get("at"), since), since + _TICK)
 
 
 def _annotation(obj: Object, name: str) -> Mapping[str, Any] | None:
