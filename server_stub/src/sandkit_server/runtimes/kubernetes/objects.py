@@ -79,14 +79,19 @@ class Objects:
             raise
 
     async def delete(
-        self, name: str, version: str | None = None, *, wait_for_dependents: bool = False
+        self,
+        name: str,
+        version: str | None = None,
+        *,
+        uid: str | None = None,
+        wait_for_dependents: bool = False,
     ) -> None:
-        """Delete the object, only at ``version`` if one is given.
+        """Delete the object, only at ``version`` or of ``uid`` if they are given.
 
         With ``wait_for_dependents`` it stays, marked as deleted, until everything it owns is gone.
         """
         propagation = Propagation.FOREGROUND if wait_for_dependents else Propagation.BACKGROUND
-        call = calls.delete(self.resource, name, version=version, propagation=propagation)
+        call = calls.delete(self.resource, name, uid=uid, version=version, propagation=propagation)
         try:
             answer = await self._cluster.send(call)
         except VersionConflict:

@@ -11,7 +11,6 @@ from sandkit_server.kubernetes import calls
 from sandkit_server.kubernetes.calls import Cluster, Object
 from sandkit_server.kubernetes.resources import BATCH_SANDBOXES
 from sandkit_server.kubernetes.standing import created_at, pool_status_of
-from sandkit_server.kubernetes.watch import version_of
 from sandkit_server.runtimes.kubernetes.objects import Objects
 from sandkit_server.runtimes.kubernetes.pod_template import SANDBOX_CONTAINER, over_defaults, resources
 from sandkit_server.runtimes.kubernetes.settings import PodSettings
@@ -76,7 +75,8 @@ class KubernetesPools:
         listed = await self._cluster.send(calls.list_all(BATCH_SANDBOXES))
         if any(obj["spec"].get("poolRef") == name for obj in listed["items"]):
             raise VersionConflict(f"pool {name} has sandboxes in use")
-        await self._objects.delete(name, version_of(pool))
+        # Not at a version: the controller counts in its status, and a pool that is filling is not in use.
+        await self._objects.delete(name, uid=pool["metadata"]["uid"])
 
 
 class NoPools:
