@@ -141,8 +141,8 @@ async def _delete(entry: Entry, context: StepContext) -> str | None:
         last = exchange.outcome()
         if exchange.ok and await _gone(entry, context, deadline):
             return None
-        # 409: it is still being made, or in use by something that is about to go.
-        if not exchange.ok and exchange.status not in {409, 429, 500, 503}:
+        # 409: it is still being made, or in use by something about to go. A broken connection says nothing.
+        if not exchange.ok and not exchange.failure and exchange.status not in {409, 429, 500, 503}:
             break
         await anyio.sleep(pause)
         pause = min(pause * 1.5, 0.5)

@@ -33,17 +33,18 @@ class Subject:
 
 @define
 class _Followed:
-    """What is known of one kind. `trouble` says why its watch does not work at the moment."""
+    """What is known of one kind, as of `at`. `trouble` says why its watch does not work at the moment."""
 
     subject: Subject
     objects: dict[str, Object] = field(factory=dict)
     listed: bool = False
+    at: int = 0
     trouble: str | None = None
 
     def behind(self, now: Mapping[str, Object], at: int) -> bool:
         """Whether something is missing of what a list at version `at` shows."""
-        if not self.listed:
-            return True
+        if not self.listed or self.at >= at:
+            return not self.listed
         for name, obj in now.items():
             known = self.objects.get(name)
             if known is None or version(known) < version(obj):
@@ -99,16 +100,16 @@ class Journal:
     async def _follow(self, followed: _Followed) -> None:
         while True:
             try:
-                at = await self._list(followed)
+                await self._list(followed)
                 while True:
-                    at = await self._watch(followed, at)
+                    await self._watch(followed)
             except StaleWatchError:
                 continue
             except SidePortError as error:
                 followed.trouble = str(error)
                 await anyio.sleep(_RETRY_SECONDS)
 
-    async def _list(self, followed: _Followed) -> int:
+    async def _list(self, followed: _Followed) -> None:
         """Look at everything; what changed in a gap between watches is noted as one change each."""
         listed, at = await self.api.list(followed.subject.kind)
         before, followed.objects = followed.objects, {str(metadata(one)["name"]): one for one in listed}
@@ -118,21 +119,18 @@ class Journal:
                     self._note(followed, "updated" if name in before else "created", obj, before.get(name))
             for name in before.keys() - followed.objects.keys():
                 self._note(followed, "deleted", before[name], before[name], at)
-        followed.listed, followed.trouble = True, None
-        return at
+        followed.at, followed.listed, followed.trouble = at, True, None
 
-    async def _watch(self, followed: _Followed, at: int) -> int:
-        async for change, obj in self.api.watch(followed.subject.kind, at):
-            at = version(obj)
+    async def _watch(self, followed: _Followed) -> None:
+        async for change, obj in self.api.watch(followed.subject.kind, followed.at):
             action = _ACTIONS.get(change)
-            if action is None:
-                continue
-            name = str(metadata(obj)["name"])
-            before = followed.objects.pop(name, None)
-            if action != "deleted":
-                followed.objects[name] = obj
-            self._note(followed, action, obj, before)
-        return at
+            if action is not None:
+                name = str(metadata(obj)["name"])
+                before = followed.objects.pop(name, None)
+                if action != "deleted":
+                    followed.objects[name] = obj
+                self._note(followed, action, obj, before)
+            followed.at = version(obj)
 
     def _note(
         self, followed: _Followed, action: str, obj: Object, before: Object | None, seq: int | None = None
@@ -145,7 +143,10 @@ class Journal:
             for image in image_rows(obj):
                 if image not in known:
                     self._append("image", "created", image["ref"], image, seq)
-        self._append(noun, action, name, followed.subject.picture(obj), seq)
+        row = followed.subject.picture(obj)
+        # The whole of an object is in the view; in the journal it would be there once for every change.
+        row.pop("told", None)
+        self._append(noun, action, name, row, seq)
 
     def _append(self, noun: str, action: str, name: str, row: dict[str, Any], seq: int) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
