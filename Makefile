@@ -20,7 +20,7 @@ UV := $(BIN)/uv
 
 .PHONY: help
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  %-25s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- environments -----------------------------------------------------------------------------------------------------------
 
@@ -124,6 +124,10 @@ mutants: setup ## run the suite against deliberately broken servers: each must t
 .PHONY: control-plane
 control-plane: setup ## tests on a real Kubernetes control plane on loopback; needs Go, the first build takes minutes
 	@$(BIN)/python scripts/control_plane.py $(PYTEST_ARGS)
+
+.PHONY: conformance-control-plane
+conformance-control-plane: setup ## the suite on server and controller over a real control plane, for both workload providers
+	@$(BIN)/python scripts/conformance_control_plane.py -- $(CONFORMANCE_ARGS)
 
 # How long the fuzzer runs, and the seed that makes a run repeatable.
 FUZZ_SECONDS ?= 60
