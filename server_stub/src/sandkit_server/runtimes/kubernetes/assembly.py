@@ -16,10 +16,10 @@ from sandkit_server.core.service import LifecycleService
 from sandkit_server.core.supervision import Supervisor
 from sandkit_server.kubernetes.cache import Cache
 from sandkit_server.kubernetes.calls import Misconfigured, PodLogs
+from sandkit_server.kubernetes.clock import SystemClock
 from sandkit_server.kubernetes.resources import POOLS, PURPOSE_LABEL, PURPOSE_USER, SNAPSHOTS, Resource
 from sandkit_server.kubernetes.watch import WatchedCluster
 from sandkit_server.runtimes.kubernetes.claims import KubernetesClaims
-from sandkit_server.runtimes.kubernetes.clock import SystemClock
 from sandkit_server.runtimes.kubernetes.data_plane import PodDataPlane
 from sandkit_server.runtimes.kubernetes.kind import WorkloadKind
 from sandkit_server.runtimes.kubernetes.objects import Objects
