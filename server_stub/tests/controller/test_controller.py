@@ -15,7 +15,7 @@ from sandkit_server.controller.controller import Controller, Pace
 from sandkit_server.controller.metrics import Metrics
 from sandkit_server.core.model import SandboxState
 from sandkit_server.core.port_errors import Exhausted, Unavailable
-from sandkit_server.kubernetes.calls import Propagation, Verb, delete
+from sandkit_server.kubernetes.calls import Propagation, Verb, create, delete
 from sandkit_server.kubernetes.resources import BATCH_SANDBOXES, EVENTS, PODS, SNAPSHOTS
 from sandkit_server.testing.cluster import FakeCluster, node
 from sandkit_server.testing.cluster.fake import CONTROL_PLANE, WILLING
@@ -133,6 +133,18 @@ async def test_pools_and_sandboxes_that_wait_for_them(town: Town) -> None:
     assert town.world.status("sbx-2").reason == "PoolExhausted"
     town.world.cluster.act(delete(BATCH_SANDBOXES, ID, propagation=Propagation.FOREGROUND))
     await town.until(lambda: town.world.state("sbx-2") is SandboxState.RUNNING)
+
+
+async def test_snapshots_of_one_sandbox_take_turns(town: Town) -> None:
+    town.world.make()
+    await town.quiet()
+    for name in ("snap-1", "snap-2"):
+        body = {"metadata": {"name": name}, "spec": {"sandboxName": ID}}
+        town.world.cluster.act(create(SNAPSHOTS, body))
+    await town.quiet()
+    phases = [obj["status"]["phase"] for obj in town.world.cluster.all(SNAPSHOTS)]
+    assert phases == ["Succeed", "Succeed"]
+    assert calls(town).count("create jobs") == 2
 
 
 async def test_cut_watches_and_a_forgotten_history_are_followed_again(town: Town) -> None:

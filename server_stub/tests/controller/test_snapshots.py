@@ -18,7 +18,7 @@ from .world import CONFIG, ID, World, arguments, changed, writes
 def take(world: World, name: str = "snap-1", source: str = ID) -> None:
     metadata = {
         "name": name,
-        "labels": {"opensandbox.io/id": source, "sandbox.opensandbox.io/purpose": "user"},
+        "labels": {"sandbox.opensandbox.io/purpose": "user"},
     }
     world.cluster.act(create(SNAPSHOTS, {"metadata": metadata, "spec": {"sandboxName": source}}))
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from sandkit_server.controller.views import Readers, wants_pod
@@ -40,7 +39,9 @@ class Triggers:
         self._readers = readers
         self._add = add
         # Sandboxes that wait for a pod out of a pool, by the pool's name.
-        self._waiting: defaultdict[str, set[str]] = defaultdict(set)
+        self._waiting = _Groups()
+        # Snapshots that are not finished, by what they are of.
+        self._unfinished = _Groups()
 
     def sandbox_changed(self, before: Object | None, after: Object | None) -> None:
         """The sandbox itself, the snapshots taken of it, and the pools it uses or used."""
@@ -50,17 +51,21 @@ class Triggers:
         for obj in (before, after):
             pool = None if obj is None else obj["spec"].get("poolRef")
             if pool is not None:
-                self._waiting[pool].discard(name)
+                self._waiting.discard(pool, name)
                 self._add(Key(POOLS.kind, pool))
         if after is not None and "poolRef" in after["spec"] and wants_pod(after):
-            self._waiting[after["spec"]["poolRef"]].add(name)
+            self._waiting.add(after["spec"]["poolRef"], name)
 
     def snapshot_changed(self, before: Object | None, after: Object | None) -> None:
         """The snapshot, its sandbox, and others of the same sandbox that wait for their turn."""
         either = after if after is not None else before
         assert either is not None, "a change is about something"
-        source = either["spec"]["sandboxName"]
-        self._add(Key(SNAPSHOTS.kind, _name(before, after)))
+        source, name = either["spec"]["sandboxName"], _name(before, after)
+        if after is None or standing.snapshot_phase_of(after) in _FINAL:
+            self._unfinished.discard(source, name)
+        else:
+            self._unfinished.add(source, name)
+        self._add(Key(SNAPSHOTS.kind, name))
         self._add(Key(BATCH_SANDBOXES.kind, source))
         self._look_at_snapshots(source)
 
@@ -105,13 +110,31 @@ class Triggers:
             self._add(Key(POOLS.kind, owner["spec"]["poolRef"]))
 
     def _look_at_snapshots(self, sandbox: str) -> None:
-        for snapshot in self._readers.snapshots.labelled(ID_LABEL, sandbox):
-            if standing.snapshot_phase_of(snapshot) not in _FINAL:
-                self._add(Key(SNAPSHOTS.kind, snapshot["metadata"]["name"]))
+        for name in self._unfinished.of(sandbox):
+            self._add(Key(SNAPSHOTS.kind, name))
 
     def _look_at_waiting(self, pool: str) -> None:
-        for name in self._waiting.get(pool, ()):
+        for name in self._waiting.of(pool):
             self._add(Key(BATCH_SANDBOXES.kind, name))
+
+
+class _Groups:
+    """Names by what they have in common; an empty group takes no room."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, set[str]] = {}
+
+    def add(self, group: str, name: str) -> None:
+        self._groups.setdefault(group, set()).add(name)
+
+    def discard(self, group: str, name: str) -> None:
+        names = self._groups.get(group, set())
+        names.discard(name)
+        if not names:
+            self._groups.pop(group, None)
+
+    def of(self, group: str) -> Collection[str]:
+        return self._groups.get(group, ())
 
 
 def _name(before: Object | None, after: Object | None) -> str:

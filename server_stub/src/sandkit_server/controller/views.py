@@ -89,7 +89,7 @@ class SnapshotView:
     Attributes:
         sandbox: ``None`` when it is gone.
         pods: The sandbox's.
-        others: Further snapshots of the same sandbox, of any purpose.
+        others: Further snapshots of the same sandbox, of any purpose; looked up only before it begins.
         jobs: Of this snapshot.
         job_pods: The pods of these jobs.
     """
@@ -151,11 +151,7 @@ def snapshot_view(readers: Readers, name: str, facts: Facts = NO_FACTS) -> Snaps
         snapshot=snapshot,
         sandbox=sandbox,
         pods=() if sandbox is None else pods_of(readers, sandbox),
-        others=_by_name(
-            other
-            for other in readers.snapshots.labelled(ID_LABEL, source)
-            if other["metadata"]["name"] != name
-        ),
+        others=_others(readers, snapshot, source),
         jobs=_by_name(job for job in readers.jobs.labelled(SNAPSHOT_LABEL, name) if is_owned(job, snapshot)),
         job_pods=_by_name(readers.pods.labelled(SNAPSHOT_LABEL, name)),
         facts=facts,
@@ -196,6 +192,18 @@ def _pool_use(readers: Readers, sandbox: Object) -> PoolUse | None:
         return None
     pool = readers.pools.get(name)
     return PoolUse(pool=pool, warm=() if pool is None else _warm(readers, pool))
+
+
+def _others(readers: Readers, snapshot: Object, source: str) -> Sequence[Object]:
+    """By what they are of, not by label: whoever made one need not have labelled it."""
+    if standing.snapshot_phase_of(snapshot) is not standing.SnapshotPhase.PENDING:
+        return ()
+    return _by_name(
+        other
+        for other in readers.snapshots.items()
+        if other["spec"]["sandboxName"] == source
+        and other["metadata"]["name"] != snapshot["metadata"]["name"]
+    )
 
 
 def _warm(readers: Readers, pool: Object) -> Sequence[Object]:
