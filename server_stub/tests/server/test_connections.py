@@ -75,6 +75,27 @@ def test_a_refused_upload_that_does_not_end_is_cut(connection: socket.socket) ->
     assert time.monotonic() - begun < 5
 
 
+@pytest.mark.parametrize(("longest", "survives"), [(30.0, True), (0.6, False)])
+def test_a_refused_upload_may_take_its_time_but_not_all_of_it(
+    connection: socket.socket, monkeypatch: pytest.MonkeyPatch, longest: float, survives: bool
+) -> None:
+    monkeypatch.setattr(protocol, "_LINGER", 0.5)
+    monkeypatch.setattr(protocol, "_LONGEST_LINGER", longest)
+    connection.sendall(
+        b"POST /v1/sandboxes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 2000000\r\n\r\n"
+    )
+    assert _answer(connection)[0] == 413
+    try:
+        for _ in range(10):
+            time.sleep(0.1)
+            connection.sendall(b" " * 200_000)
+        status = _get(connection)
+    except (OSError, AssertionError):
+        status = None
+    assert (status == 200) is survives
+
+
 def test_a_head_that_does_not_come_is_not_waited_for_forever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
     with EmbeddedServer(api_key=None) as server:

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD_SECONDS", "MAX_HEAD_BYTES", "EnvelopeProtocol"]
 
-# Seconds a client that was answered before its whole body had come may go on sending. Its bytes are dropped
-# meanwhile: cutting the connection at once could destroy the answer on its way (RFC 9112, 9.6).
+# Seconds a client that was answered before its whole body had come may be silent, and may go on sending in
+# all. Its bytes are dropped meanwhile: cutting the connection could destroy the answer on its way (RFC 9112,
+# 9.6), or meet the client's next request on it.
 _LINGER: Final = 1.0
+_LONGEST_LINGER: Final = 30.0
 
 # Time from the first byte of a request head to its last, and from a new connection to its first request.
 HEAD_SECONDS: Final = 30.0
@@ -53,6 +55,7 @@ class EnvelopeProtocol(HttpToolsProtocol):
     _request_begun = False
     _refused = False
     _timer: asyncio.TimerHandle | None = None
+    _lingering_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there; it has some time to say what it wants."""
@@ -70,6 +73,7 @@ class EnvelopeProtocol(HttpToolsProtocol):
             return
         within_head = self._head_begun
         super().data_received(data)
+        self._linger_on()
         if not self._head_begun or self._refused:
             return
         if within_head:
@@ -108,13 +112,15 @@ class EnvelopeProtocol(HttpToolsProtocol):
         """The request is complete."""
         super().on_message_complete()
         self._request_begun = False
+        self._lingering_since = None
         self._clear_timer()
 
     def on_response_complete(self) -> None:
         """The answer is sent, perhaps before the request was complete."""
         super().on_response_complete()
         if self._request_begun and self.cycle.response_complete:
-            self._set_timer(_LINGER, self.transport.close)
+            self._lingering_since = self.loop.time()
+            self._linger_on()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  (uvicorn's one text for all of them)
         """Answer what the parser refused, and close."""
@@ -130,6 +136,13 @@ class EnvelopeProtocol(HttpToolsProtocol):
     def _set_timer(self, seconds: float, action: Callable[[], None]) -> None:
         self._clear_timer()
         self._timer = self.loop.call_later(seconds, action)
+
+    def _linger_on(self) -> None:
+        """Wait for more of a request that is answered already: as long as it comes, but not for ever."""
+        if self._lingering_since is None:
+            return
+        left = self._lingering_since + _LONGEST_LINGER - self.loop.time()
+        self._set_timer(max(0.0, min(_LINGER, left)), self.transport.close)
 
     def _clear_timer(self) -> None:
         if self._timer is not None:
