@@ -8,7 +8,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +47,7 @@ _PORTS: Final = (8080, 44772)
 # How long nothing has to happen after the clock was moved; the control plane reacts in other processes.
 _QUIET_SECONDS: Final = 0.2
 _MOST_JUMPS: Final = 12
+_FOREIGN_READY_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +148,11 @@ def _choices(provider: str) -> Choices:
         # Jobs are dated by the control plane, which does not see the moved clock.
         result_grace=1e7,
     )
-    policy = replace(
-        Policy(max_timeout=2_592_000, host_path_prefixes=("/srv/shared",)),
+    policy = Policy(
+        max_timeout=2_592_000,
+        host_path_prefixes=("/srv/shared",),
+        # Of a foreign kind nothing tells that it will never be ready; what lasts too long is given up.
+        ready_timeout=300.0 if provider == PROVIDERS[0] else _FOREIGN_READY_SECONDS,
         # There is one server, so whatever a killed one was making is nobody's.
         exclusive=True,
     )

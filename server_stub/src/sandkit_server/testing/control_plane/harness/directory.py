@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sandkit_server.disturbance.faults import Subject
 from sandkit_server.kubernetes.cache import Cache
-from sandkit_server.kubernetes.calls import Call, Object
+from sandkit_server.kubernetes.calls import Call, Object, Verb
 from sandkit_server.kubernetes.resources import CLAIMS, ID_LABEL, PODS, SNAPSHOTS, Resource
 from sandkit_server.kubernetes.watch import WatchedCluster
 from sandkit_server.testing.control_plane.node.containers import sandbox_of
@@ -73,9 +73,7 @@ class Directory:
             told = _labels(call.body) if call.body is not None else {}
             known = self.about(call.name or None)
             return Subject(sandbox_id=call.name or None, name=call.name, metadata={**known.metadata, **told})
-        obj = (
-            call.body if call.body is not None and _labels(call.body) else self.find(call.resource, call.name)
-        )
+        obj = call.body if call.verb is Verb.CREATE else self.find(call.resource, call.name)
         sandbox = call.labels.get(ID_LABEL) or _labels(obj).get(ID_LABEL)
         if sandbox is None and call.resource == PODS and obj is not None:
             sandbox = sandbox_of(obj)
