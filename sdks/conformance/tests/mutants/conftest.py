@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from sandkit_conformance.catalogue import load_catalogue
 from sandkit_conformance.mutants.listing import MutantEntry, read_listing
+from sandkit_conformance.mutants.serving import Host, Servers
 
 COMMAND = (sys.executable, "-m", "sandkit_server.testing.mutants")
 
@@ -19,4 +21,13 @@ def command() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def entries(command: tuple[str, ...]) -> dict[str, MutantEntry]:
-    return {entry.id: entry for entry in read_listing(command, load_catalogue())}
+    listing = read_listing(command, load_catalogue())
+    assert listing.hosts
+    return {entry.id: entry for entry in listing.entries}
+
+
+@pytest.fixture(scope="session")
+def servers(command: tuple[str, ...]) -> Iterator[Servers]:
+    host = Host(command)
+    yield host
+    host.close()

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from sandkit_conformance.mutants.listing import MutantEntry
-from sandkit_conformance.mutants.trial import Fate, Scope, try_mutant
+from sandkit_conformance.mutants.serving import Servers
+from sandkit_conformance.mutants.trial import Fate, Manner, try_mutant
 
 CHOSEN = {
     "pause-second-pause-accepted": "PAU-06",
@@ -28,7 +29,14 @@ CHOSEN = {
     "volumes-pause-recreates-claims": "VOL-23",
     "volumes-restart-forgets-the-sweep": "VOL-25",
     "envelope-without-message": "API-01",
+    "body-with-a-trailing-comma": "API-16",
+    "endpoint-port-with-a-fraction": "API-108",
     "idempotency-other-body-accepted": "API-69",
+    "pool-only-grows": "API-136",
+    "secret-quoted-where-it-is-wrong": "API-25",
+    "snapshot-with-volumes": "API-119",
+    "fault-of-the-pod-removal-ignored": "FLT-11",
+    "fault-releases-the-pod-before-the-registry-is-asked": "FLT-01",
     "metadata-patched-entry-by-entry": "API-97",
 }
 
@@ -36,9 +44,9 @@ CHOSEN = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "requirement"), CHOSEN.items(), ids=list(CHOSEN))
 def test_the_suite_finds_exactly_the_defect(
-    name: str, requirement: str, command: tuple[str, ...], entries: dict[str, MutantEntry]
+    name: str, requirement: str, servers: Servers, entries: dict[str, MutantEntry]
 ) -> None:
-    trial = try_mutant(command, entries[name], Scope.NEAR)
+    trial = try_mutant(servers, entries[name], Manner())
     assert trial.fate is Fate.KILLED, trial
     assert trial.entry.requirement == requirement
     assert set(trial.accused) <= {requirement, *trial.entry.also}

@@ -1,28 +1,35 @@
-"""`mutants`: tries the suite itself on servers with a known defect."""
+"""`mutants`: tries the suite itself on servers and proxies with a known defect."""
 
 from __future__ import annotations
 
 import json
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from sandkit_conformance.catalogue import load_catalogue
+from sandkit_conformance.catalogue import Catalogue, load_catalogue
 from sandkit_conformance.cli.browsing import console
-from sandkit_conformance.mutants.campaign import (
+from sandkit_conformance.cli.running import load_from, target_options
+from sandkit_conformance.mutants.campaign import Attempt, Command, choose, run_campaign
+from sandkit_conformance.mutants.listing import MutantEntry, read_listing
+from sandkit_conformance.mutants.proxy.catalogue import PROXIES
+from sandkit_conformance.mutants.score import (
+    Score,
+    by_area,
+    by_probe,
+    by_requirement,
     campaign_document,
-    choose,
-    run_campaign,
+    checked_elsewhere,
     scores,
     unproved,
 )
-from sandkit_conformance.mutants.listing import read_listing
-from sandkit_conformance.mutants.trial import Scope, Trial
-from sandkit_conformance.scenario.loader import load_suite
+from sandkit_conformance.mutants.trial import Fate, Manner, Scope, Trial, shipped_suite, try_proxy
 from sandkit_conformance.verdict import ExitCode
 
 
@@ -30,10 +37,13 @@ from sandkit_conformance.verdict import ExitCode
 @click.option(
     "--server",
     "server",
-    required=True,
     metavar="COMMAND",
     help="Lists and serves the mutants, e.g. 'python -m sandkit_server.testing.mutants'.",
 )
+@click.option(
+    "--proxy", is_flag=True, help="Only the faulty proxies: in front of --server, or of --base-url."
+)
+@target_options
 @click.option("--only", "patterns", multiple=True, metavar="GLOB", help="Ids or requirements.")
 @click.option(
     "--scope",
@@ -46,33 +56,84 @@ from sandkit_conformance.verdict import ExitCode
     "--jobs", type=click.IntRange(1, 64), help="Mutants tried at the same time [default: two per processor]."
 )
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Report to write.")
-def mutants(
-    server: str, patterns: tuple[str, ...], scope: str, jobs: int | None, json_path: Path | None
-) -> int:
-    """Try the suite on deliberately broken servers: each must make exactly the intended requirement red."""
+def mutants(server: str | None, json_path: Path | None, **options: Any) -> int:
+    """Try the suite on deliberately broken servers: each must make exactly the intended requirement red.
+
+    With --server the mutants that command lists are tried, and the suite's own faulty proxies in front of its
+    control; with --proxy and --base-url the proxies in front of a running server.
+    """
     catalogue = load_catalogue()
-    command = tuple(shlex.split(server))
-    entries = choose(read_listing(command, catalogue), patterns)
     out = console()
-    trials = run_campaign(
-        command,
-        entries,
-        scope=Scope(scope),
-        jobs=jobs or 2 * (os.cpu_count() or 1),
-        listener=lambda trial: out.print("." if trial.fate.good else "[red]x[/red]", end=""),
-    )
+
+    def listener(trial: Trial) -> None:
+        out.print("." if trial.fate.good else "[red]x[/red]", end="")
+
+    trials = _of_server(server, options, listener) if server else _of_target(options, listener)
     out.print()
-    covered = load_suite(catalogue).checked_requirements()
+    covered = shipped_suite().checked_requirements()
     checked = tuple(name for name in catalogue.requirements if name in covered)
-    _print(trials, () if patterns else unproved(trials, checked), out)
+    whole = bool(server) and not options["patterns"] and not options["proxy"]
+    _print(trials, checked if whole else (), catalogue, out)
     if json_path:
         json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(campaign_document(trials, checked), indent=2) + "\n", "utf-8")
+        document = campaign_document(trials, checked, catalogue)
+        json_path.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
         click.echo(json_path)
     return int(ExitCode.GOOD if all(trial.fate.good for trial in trials) else ExitCode.FAILURES)
 
 
-def _print(trials: tuple[Trial, ...], missing: tuple[str, ...], out: Console) -> None:
+def _proxies() -> tuple[MutantEntry, ...]:
+    return tuple(proxy.entry for proxy in PROXIES.values())
+
+
+def _of_server(server: str, options: dict[str, Any], listener: Callable[[Trial], None]) -> tuple[Trial, ...]:
+    words = tuple(shlex.split(server))
+    listing = read_listing(words, load_catalogue())
+    entries = choose((*(() if options["proxy"] else listing.entries), *_proxies()), options["patterns"])
+    manner = Manner(scope=Scope(options["scope"]))
+    return run_campaign(
+        Command(words, listing.hosts),
+        [Attempt(entry, manner) for entry in entries],
+        jobs=options["jobs"] or 2 * (os.cpu_count() or 1),
+        listener=listener,
+    )
+
+
+def _of_target(options: dict[str, Any], listener: Callable[[Trial], None]) -> tuple[Trial, ...]:
+    if not options["proxy"]:
+        raise click.UsageError("give --server, or --proxy with the server to put the proxies in front of")
+    target = load_from(options["target_file"], options)
+    manner = Manner(scope=Scope(options["scope"]), shared=True)
+    trials = []
+    # One after the other: they share the server, its clock and its faults.
+    for entry in choose(_proxies(), options["patterns"]):
+        trials.append(try_proxy(target, entry, manner))
+        listener(trials[-1])
+    return tuple(trials)
+
+
+def _print(trials: tuple[Trial, ...], checked: tuple[str, ...], catalogue: Catalogue, out: Console) -> None:
+    """Print every trial, what is wrong, and the score; `checked` is empty where only a part was tried."""
+    out.print(_table(trials))
+    for trial in trials:
+        if not trial.fate.good:
+            out.print(f"\n[bold]{trial.entry.id}[/bold] {trial.fate}: {trial.entry.defect}", highlight=False)
+            accused = "\n".join(f"{name}: {reason}" for name, reason in trial.accused.items())
+            out.print(trial.note or accused or "  nothing was found", markup=False, highlight=False)
+    out.print()
+    for title, by in (("by area", by_area), ("by probe", by_probe)):
+        found = scores(trials, catalogue, by)
+        out.print(f"{title}: " + " · ".join(_told(one) for one in found), highlight=False)
+    if checked:
+        missing = unproved(trials, checked)
+        out.print(f"without a mutant that was killed: {', '.join(missing) or 'none'}", highlight=False)
+        for name, one in checked_elsewhere(catalogue).items():
+            why = one.notes or one.rationale
+            out.print(f"{name} is checked elsewhere ({one.checked_elsewhere}): {why}", highlight=False)
+    out.print(_summary(trials, catalogue), highlight=False)
+
+
+def _table(trials: tuple[Trial, ...]) -> Table:
     table = Table("mutant", "requirement", "verdict", "seconds", "blocked", box=None, pad_edge=False)
     for trial in trials:
         style = "green" if trial.fate.good else "red"
@@ -83,22 +144,23 @@ def _print(trials: tuple[Trial, ...], missing: tuple[str, ...], out: Console) ->
             f"{trial.seconds:.1f}",
             " ".join(trial.blocked),
         )
-    out.print(table)
-    for trial in trials:
-        if not trial.fate.good:
-            out.print(f"\n[bold]{trial.entry.id}[/bold] {trial.fate}: {trial.entry.defect}", highlight=False)
-            accused = "\n".join(f"{name}: {reason}" for name, reason in trial.accused.items())
-            out.print(trial.note or accused or "  nothing was found", markup=False, highlight=False)
-    areas = scores(trials, lambda entry: entry.area)
-    out.print("\n" + " · ".join(f"{one.name} {one.killed}/{one.mutants}" for one in areas))
-    if missing:
-        out.print(f"without a mutant that was killed: {', '.join(missing)}", highlight=False)
-    killed, all_ = sum(one.killed for one in areas), sum(one.mutants for one in areas)
-    others = [trial for trial in trials if trial.entry.requirement is None]
-    green = sum(trial.fate.good for trial in others)
-    named = scores(trials, lambda entry: entry.requirement or "")
+    return table
+
+
+def _told(score: Score) -> str:
+    return f"{score.name} {score.killed}/{score.mutants}"
+
+
+def _summary(trials: tuple[Trial, ...], catalogue: Catalogue) -> str:
+    (whole,) = scores(trials, catalogue, lambda _: "all") or (Score("all", 0, 0),)
+    named = scores(trials, catalogue, by_requirement)
     proved = sum(one.killed == one.mutants for one in named)
-    out.print(
-        f"{killed} of {all_} mutants killed as intended · {proved} of {len(named)} requirements proved · "
-        f"{green} of {len(others)} sound servers green"
-    )
+    sound = [trial for trial in trials if trial.entry.requirement is None]
+    unseen = sum(trial.fate is Fate.UNSEEN for trial in trials)
+    parts = [
+        f"{whole.killed} of {whole.mutants} mutants killed as intended",
+        f"{whole.musts_killed} of {whole.musts} that break a MUST",
+        f"{proved} of {len(named)} requirements proved",
+        f"{sum(trial.fate.good for trial in sound)} of {len(sound)} sound servers green",
+    ]
+    return " · ".join(parts + ([f"{unseen} cannot be seen here"] if unseen else []))

@@ -33,7 +33,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-def _target_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which server, shared by every command that talks to one."""
     for option in reversed(
         (
@@ -54,13 +54,14 @@ def _target_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _load(target_file: Path | None, options: dict[str, Any]) -> Target:
+def load_from(target_file: Path | None, options: dict[str, Any]) -> Target:
+    """The target that the options of `target_options` describe."""
     names = ("base_url", "api_key_env", "probe_url", "probe_key_env", "control_url", "control_key_env")
     return load_target(target_file, TargetOptions(**{name: options[name] for name in names}), os.environ)
 
 
 @click.command()
-@_target_options
+@target_options
 @click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT_PROFILE, show_default=True)
 @click.option(
     "--req", "patterns", multiple=True, metavar="PATTERN", help="Only these, e.g. 'VOL-*'. May be repeated."
@@ -91,7 +92,7 @@ def _load(target_file: Path | None, options: dict[str, Any]) -> Target:
 @click.option("--json-events", is_flag=True, help="Print every verdict as a line of JSON when it falls.")
 def run(target_file: Path | None, **options: Any) -> int:
     """Play the scenarios against a server and report a verdict for every requirement."""
-    target = _load(target_file, options)
+    target = load_from(target_file, options)
     catalogue = load_catalogue()
     suite = load_suite(catalogue, options["scenario_dir"])
     baseline = load_baseline(options["baseline_file"], catalogue) if options["baseline_file"] else Baseline()
@@ -134,7 +135,7 @@ def _progress(out: Console) -> Listener | None:
 
 
 @click.command()
-@_target_options
+@target_options
 @click.option(
     "--run-id", metavar="ID", help="The run to sweep up after; stands in its report and in its ledger."
 )
@@ -145,7 +146,7 @@ def sweep(target_file: Path | None, run_id: str | None, ledger_file: Path | None
     """Delete what a killed run has left: what carries its label or stands in its ledger, and nothing else."""
     if not run_id and not ledger_file:
         raise click.UsageError("give --run-id, --ledger, or both")
-    target = _load(target_file, options)
+    target = load_from(target_file, options)
     report = anyio.run(sweep_run, target, load_catalogue(), run_id, ledger_file)
     for line in report.lines():
         click.echo(line)
@@ -153,10 +154,10 @@ def sweep(target_file: Path | None, run_id: str | None, ledger_file: Path | None
 
 
 @click.command()
-@_target_options
+@target_options
 def doctor(target_file: Path | None, **options: Any) -> int:
     """Say whether the suite can work with a server, and what its answers would be worth."""
-    target = _load(target_file, options)
+    target = load_from(target_file, options)
     findings = anyio.run(diagnose, target, load_catalogue())
     for finding in findings:
         click.echo(f"{'ok  ' if finding.good else 'MEND'}  {finding.text}")

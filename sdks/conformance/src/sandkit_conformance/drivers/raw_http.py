@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
 import time
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ class RawHttpDriver:
     def __init__(self, root: str) -> None:
         self._root = root.rstrip("/")
         # The transport alone: what a client lays over it (redirects, cookies, retries) is not wanted here.
-        self._transport = httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False)
+        self._transport = httpx.AsyncHTTPTransport(verify=_trust(), limits=_LIMITS, trust_env=False)
 
     async def perform(self, call: Call) -> Exchange:
         """Send one call; see `Driver.perform`."""
@@ -94,6 +95,12 @@ class RawHttpDriver:
     async def aclose(self) -> None:
         """Close the connection pool."""
         await self._transport.aclose()
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """The certificates that are trusted; read once, as reading them takes longer than many a run."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _headers(call: Call, target: httpx.URL) -> list[tuple[bytes, bytes]]:

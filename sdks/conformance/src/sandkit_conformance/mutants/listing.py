@@ -22,13 +22,19 @@ class Kind(StrEnum):
     """What the suite is expected to do: find the defect, or find nothing."""
 
     MUTANT = "mutant"
+    PROXY = "proxy"
     BENIGN = "benign"
     CONTROL = "control"
+
+    @property
+    def broken(self) -> bool:
+        """Whether there is a defect to be found, in the server or in the proxy before it."""
+        return self in {Kind.MUTANT, Kind.PROXY}
 
 
 @frozen
 class MutantEntry:
-    """One variant of a server.
+    """One variant of a server, or a proxy in front of one.
 
     `also` gives further requirements the defect legitimately breaks, each with its reason; `lacks` the
     capabilities the variant does not have, `choices` what it declares where the contract leaves a choice.
@@ -48,7 +54,15 @@ class MutantEntry:
         return self.requirement.partition("-")[0] if self.requirement else str(self.kind)
 
 
-def read_listing(command: tuple[str, ...], catalogue: Catalogue) -> tuple[MutantEntry, ...]:
+@frozen
+class Listing:
+    """What a command has to offer: its variants, and whether one process of it can host them all."""
+
+    entries: tuple[MutantEntry, ...]
+    hosts: bool = False
+
+
+def read_listing(command: tuple[str, ...], catalogue: Catalogue) -> Listing:
     """Ask the command for its mutants with `list --json`.
 
     Raises:
@@ -73,7 +87,7 @@ def _explained(error: Exception) -> str:
     return f"{error}" + (f": {said.strip()}" if isinstance(said, str) and said.strip() else "")
 
 
-def parse_listing(text: str, catalogue: Catalogue) -> tuple[MutantEntry, ...]:
+def parse_listing(text: str, catalogue: Catalogue) -> Listing:
     """Read the document of `list --json`.
 
     Raises:
@@ -84,6 +98,7 @@ def parse_listing(text: str, catalogue: Catalogue) -> tuple[MutantEntry, ...]:
         if document["format"] != FORMAT:
             raise SuiteError(f"the list of mutants is {document['format']!r}; this suite reads {FORMAT}")
         entries = tuple(_entry(one) for one in document["mutants"])
+        hosts = document.get("host", False) is True
     except (ValueError, KeyError, TypeError) as error:
         raise SuiteError(f"the list of mutants cannot be read: {type(error).__name__}: {error}") from error
     seen: set[str] = set()
@@ -91,12 +106,14 @@ def parse_listing(text: str, catalogue: Catalogue) -> tuple[MutantEntry, ...]:
         if entry.id in seen:
             raise SuiteError(f"the list of mutants has `{entry.id}` twice")
         seen.add(entry.id)
-        if (entry.kind is Kind.MUTANT) is (entry.requirement is None):
+        if entry.kind is Kind.PROXY:
+            raise SuiteError(f"mutant `{entry.id}`: the proxies are the suite's own")
+        if entry.kind.broken is (entry.requirement is None):
             raise SuiteError(f"mutant `{entry.id}`: exactly the variants of kind mutant have a requirement")
         for name in (entry.requirement, *entry.also):
             if name is not None and name not in catalogue.requirements:
                 raise SuiteError(f"mutant `{entry.id}` cites {name}, which is not in the catalogue")
-    return entries
+    return Listing(entries, hosts)
 
 
 def _entry(data: Mapping[str, Any]) -> MutantEntry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import secrets
 import time
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -16,10 +17,13 @@ from sandkit_conformance.engine.result import RunResult
 from sandkit_conformance.engine.run import Run, RunOptions
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.mutants.listing import Kind, MutantEntry
-from sandkit_conformance.mutants.serving import Served, served
+from sandkit_conformance.mutants.proxy.catalogue import PROXIES
+from sandkit_conformance.mutants.proxy.relay import interposed
+from sandkit_conformance.mutants.serving import Served, Servers, served
 from sandkit_conformance.profile import PROFILES
 from sandkit_conformance.scenario.loader import load_suite
 from sandkit_conformance.scenario.model import Suite
+from sandkit_conformance.sweeping import sweep_run
 from sandkit_conformance.target import Target, TargetOptions, load_target
 from sandkit_conformance.verdict import Verdict
 
@@ -35,12 +39,13 @@ _BUDGETS: Final[Mapping[str, float]] = {
     "scenario": 30.0,
 }
 _NOT_GREEN: Final = frozenset({Verdict.FAIL, Verdict.BLOCKED, Verdict.HARNESS_ERROR, Verdict.INCONCLUSIVE})
+_UNSEEN: Final = frozenset({Verdict.BLOCKED, Verdict.UNOBSERVABLE, Verdict.NOT_APPLICABLE})
 
 
 class Scope(StrEnum):
     """How much of the suite is played against a mutant; sound servers always get all of it.
 
-    `near` is the scenario files that check what the mutant breaks, or the area of a standing check.
+    `near` is the scenario files that check what the mutant breaks, or have the standing check that does.
     """
 
     NEAR = "near"
@@ -58,11 +63,12 @@ class Fate(StrEnum):
     GREEN = "green"
     RED = "red"
     ERROR = "error"
+    UNSEEN = "cannot be seen here"
 
     @property
     def good(self) -> bool:
-        """Whether this is how it should be."""
-        return self in {Fate.KILLED, Fate.GREEN}
+        """Whether this is how it should be, or at least nothing against the suite."""
+        return self in {Fate.KILLED, Fate.GREEN, Fate.UNSEEN}
 
 
 @frozen
@@ -81,16 +87,49 @@ class Trial:
     seconds: float = 0.0
 
 
-def try_mutant(command: tuple[str, ...], entry: MutantEntry, scope: Scope) -> Trial:
-    """Serve one variant and play the suite, as far as the scope goes, against it."""
+@frozen
+class Manner:
+    """How trials are made.
+
+    `behind_proxies` is the variant that proxies stand in front of. A `shared` server goes on after the trial.
+    """
+
+    scope: Scope = Scope.NEAR
+    seed: int = 0
+    behind_proxies: str = "control"
+    shared: bool = False
+
+
+def try_mutant(servers: Servers, entry: MutantEntry, manner: Manner) -> Trial:
+    """Have one variant served, and play the suite, as far as the scope goes, against it."""
     began = time.monotonic()
     try:
-        with served(command, entry.id) as server:
-            result = _play(server, entry, scope)
+        with served(servers, manner.behind_proxies if entry.kind is Kind.PROXY else entry.id) as server:
+            result = anyio.run(play, _target(server, entry, load_catalogue()), entry, manner)
         trial = judge(entry, result)
     except SuiteError as error:
         trial = Trial(entry, Fate.ERROR, note=str(error))
     return evolve(trial, seconds=time.monotonic() - began)
+
+
+def try_proxy(target: Target, entry: MutantEntry, manner: Manner) -> Trial:
+    """Play against a running server through one faulty proxy."""
+    began = time.monotonic()
+    budgets = {name: min(seconds, _BUDGETS.get(name, seconds)) for name, seconds in target.budgets.items()}
+    try:
+        result = anyio.run(play, evolve(target, budgets=budgets), entry, manner)
+        trial = _unless_unseen(judge(entry, result), result)
+    except SuiteError as error:
+        trial = Trial(entry, Fate.ERROR, note=str(error))
+    return evolve(trial, seconds=time.monotonic() - began)
+
+
+def _unless_unseen(trial: Trial, result: RunResult) -> Trial:
+    """Nothing can be found by checks that this target gives no occasion to."""
+    found = {one.requirement.id: one for one in result.requirements}.get(trial.entry.requirement or "")
+    if trial.fate is Fate.SURVIVED and found is not None and found.verdict in _UNSEEN:
+        return evolve(trial, fate=Fate.UNSEEN, note=f"{found.requirement.id} is {found.verdict} here")
+    return trial
 
 
 def judge(entry: MutantEntry, result: RunResult) -> Trial:
@@ -102,7 +141,7 @@ def judge(entry: MutantEntry, result: RunResult) -> Trial:
     if errors:
         note = f"the suite itself went wrong at {', '.join(errors)}: {verdicts[errors[0]].reason}"
         return Trial(entry, Fate.ERROR, accused, blocked, note)
-    if entry.kind is not Kind.MUTANT:
+    if not entry.kind.broken:
         bad = [f"{name} {one.verdict}" for name, one in verdicts.items() if one.verdict in _NOT_GREEN]
         bad += [f"left behind: {one}" for one in result.leaks.leaked]
         return Trial(entry, Fate.RED if bad else Fate.GREEN, accused, blocked, "; ".join(bad))
@@ -123,20 +162,34 @@ def _note(entry: MutantEntry, accused: Mapping[str, str]) -> str:
     return "; ".join([*unexpected, *missing])
 
 
-def _play(server: Served, entry: MutantEntry, scope: Scope) -> RunResult:
-    catalogue, suite = load_catalogue(), _suite()
+async def play(target: Target, entry: MutantEntry, manner: Manner) -> RunResult:
+    """Play what there is to play against a target, through the entry's proxy if it is one.
+
+    Raises:
+        SuiteError: the suite cannot run against it.
+    """
+    catalogue, suite = load_catalogue(), shipped_suite()
     options = RunOptions(
         profile=PROFILES["full"],
-        patterns=_patterns(entry, suite, scope),
+        patterns=_patterns(entry, suite, manner.scope),
         gate="all",
-        seed=0,
-        run_id="mutant",
+        seed=manner.seed,
+        run_id=secrets.token_hex(3),
     )
-    return anyio.run(Run(_target(server, entry, catalogue), catalogue, suite, options).execute)
+    if entry.kind is not Kind.PROXY:
+        return await Run(target, catalogue, suite, options).execute()
+    try:
+        async with interposed(target.root, PROXIES[entry.id].behaviour()) as address:
+            return await Run(evolve(target, root=address), catalogue, suite, options).execute()
+    finally:
+        if manner.shared:
+            # What the proxy did behind the suite's back is for the suite to take away, past the proxy.
+            await sweep_run(target, catalogue, options.run_id, None)
 
 
 @functools.cache
-def _suite() -> Suite:
+def shipped_suite() -> Suite:
+    """The scenarios that come with this distribution, read once in a process."""
     return load_suite(load_catalogue())
 
 
@@ -146,12 +199,13 @@ def _patterns(entry: MutantEntry, suite: Suite, scope: Scope) -> tuple[str, ...]
     if scope is Scope.ALL or not own:
         return ()
     standing = {check.check for check in suite.standing}
-    # A standing check looks at every answer there is, so its own mutants get the whole area.
-    if scope is Scope.AREA or entry.requirement in standing:
+    if scope is Scope.AREA:
         areas = {name.partition("-")[0] for name in own if name}
         return tuple(sorted({f"{area}-*" for area in areas} | standing))
     checked = [(one.position.file, {step.check for step in one.checks()}) for one in suite.scenarios]
     files = {file for file, checks in checked if checks & own}
+    # A standing check looks at every answer there is; those of its own file show enough.
+    files |= {check.position.file for check in suite.standing if check.check == entry.requirement}
     near = {check for file, checks in checked if file in files for check in checks if check}
     return tuple(sorted(near | standing | {name for name in own if name}))
 

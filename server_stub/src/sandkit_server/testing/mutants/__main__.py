@@ -1,19 +1,22 @@
 """``python -m sandkit_server.testing.mutants``: ``list`` the variants of the server, or ``serve`` one.
 
 ``serve ID`` takes the options of ``sandkit-server serve`` and writes the same ready file. ``list --json`` is
-what a conformance suite reads; its format is described in docs/conformance/mutants.md.
+what a conformance suite reads, and ``host`` serves one after the other as it is told to; their formats are
+described in docs/conformance/mutants.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 from sandkit_server import __main__ as command_line
 from sandkit_server.testing.mutants.catalogue import MUTANTS
+from sandkit_server.testing.mutants.host import host
 from sandkit_server.testing.mutants.mutant import Mutant
 
 FORMAT: Final = "sandkit-mutants/1"
@@ -46,16 +49,27 @@ def _run(arguments: Sequence[str]) -> int:
             return _complain(f"list does not take {' '.join(rest)}")
         _list(as_json=options.json)
         return 0
-    mutant = MUTANTS.get(options.id)
+    if options.command == "host":
+        return _complain(f"host does not take {' '.join(rest)}") if rest else host(sys.stdin, _serve)
+    return _serve([options.id, *rest])
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    identifier, *rest = arguments
+    mutant = MUTANTS.get(identifier)
     if mutant is None:
-        return _complain(f"there is no mutant {options.id}; `list` prints them")
+        return _complain(f"there is no mutant {identifier}; `list` prints them")
     with mutant.installed() as alterations:
         return command_line.run(["serve", *rest, *mutant.options], alterations)
 
 
 def _list(*, as_json: bool) -> None:
     if as_json:
-        document = {"format": FORMAT, "mutants": [describe(mutant) for mutant in MUTANTS.values()]}
+        document = {
+            "format": FORMAT,
+            "host": hasattr(os, "fork"),
+            "mutants": [describe(mutant) for mutant in MUTANTS.values()],
+        }
         print(json.dumps(document, indent=2))  # noqa: T201  (what this command is for)
         return
     for mutant in MUTANTS.values():
@@ -79,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser(
         "serve", help="serve one; takes the options of `sandkit-server serve` too", allow_abbrev=False
     )
+    commands.add_parser("host", help="serve those that stdin asks for, each in a child", allow_abbrev=False)
     serve.add_argument("id", metavar="ID", help="which one")
     return parser
 

@@ -89,9 +89,14 @@ def _known_states_only(selection: SandboxFilter) -> SandboxFilter:
 
 
 def _clamped(query: dict[str, str]) -> None:
-    for name, largest in (("page", 1 << 31), ("pageSize", 200)):
+    for name in ("page", "pageSize"):
         if re.fullmatch(r"-?\d+", query.get(name, "")):
-            query[name] = str(min(max(int(query[name]), 1), largest))
+            query[name] = str(max(int(query[name]), 1))
+
+
+def _cut_to_size(query: dict[str, str]) -> None:
+    if query.get("pageSize", "").isdigit():
+        query["pageSize"] = str(min(int(query["pageSize"]), 200))
 
 
 def _cut_off(query: dict[str, str]) -> None:
@@ -107,8 +112,14 @@ LISTING = (
     Mutant(
         id="list-page-clamped",
         requirement="API-77",
-        defect="A page or page size out of bounds is brought into them.",
+        defect="A page or page size below 1 is read as 1.",
         alter=asked("/sandboxes", _clamped),
+    ),
+    Mutant(
+        id="list-page-cut-to-size",
+        requirement="API-160",
+        defect="Of a page larger than any the largest is given.",
+        alter=asked("/sandboxes", _cut_to_size),
     ),
     Mutant(
         id="list-page-with-a-fraction",

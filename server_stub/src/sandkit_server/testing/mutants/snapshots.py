@@ -143,6 +143,10 @@ def _exact_case(selection: SnapshotFilter) -> SnapshotFilter:
     return replace(selection, states=frozenset(states))
 
 
+def _one_state(selection: SnapshotFilter) -> SnapshotFilter:
+    return replace(selection, states=frozenset(sorted(selection.states)[:1]))
+
+
 def _total_of_the_page(original: Callable[..., Page[Any]]) -> Callable[..., Page[Any]]:
     def paginate(items: Any, request: PageRequest) -> Page[Any]:
         page = original(items, request)
@@ -153,7 +157,7 @@ def _total_of_the_page(original: Callable[..., Page[Any]]) -> Callable[..., Page
 
 def _clamped(query: dict[str, str]) -> None:
     if query.get("pageSize", "").isdigit():
-        query["pageSize"] = str(min(max(int(query["pageSize"]), 1), 200))
+        query["pageSize"] = str(max(int(query["pageSize"]), 1))
 
 
 async def _only_ready_ones(real: LifecycleService, snapshot_id: str) -> None:
@@ -282,9 +286,15 @@ SNAPSHOTS = (
     ),
     Mutant(
         id="snapshots-in-exact-case",
-        requirement="API-123",
+        requirement="API-159",
         defect="The state filter of snapshots is compared letter by letter.",
         alter=service(list_snapshots=_listed(_exact_case)),
+    ),
+    Mutant(
+        id="snapshots-in-one-state",
+        requirement="API-123",
+        defect="Of several states that are asked for only one counts.",
+        alter=service(list_snapshots=_listed(_one_state)),
     ),
     Mutant(
         id="snapshots-counted-by-the-page",
@@ -295,7 +305,7 @@ SNAPSHOTS = (
     Mutant(
         id="snapshots-page-size-clamped",
         requirement="API-124",
-        defect="A page size out of bounds is brought into them.",
+        defect="A page size of 0 is read as 1.",
         alter=asked("/snapshots", _clamped),
     ),
     Mutant(
