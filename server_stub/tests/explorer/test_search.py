@@ -27,6 +27,9 @@ class Pair:
         if right < self.limit:
             yield self._step("right", (left, right + 1))
 
+    def calm(self, state: Counters) -> Iterator[Counters]:
+        yield state
+
     def settle(self, state: Counters) -> Step[Counters, str] | None:
         """Only the left counter goes on by itself."""
         left, right = state

@@ -37,6 +37,10 @@ class Model(Protocol[S, L]):
         """Everything that can happen next."""
         ...
 
+    def calm(self, state: S) -> Iterable[S]:
+        """The state without what only chance could still bring, in pieces that do not touch each other."""
+        ...
+
     def settle(self, state: S) -> Step[S, L] | None:
         """How the system goes on when it is left alone and nothing fails; ``None`` when it rests."""
         ...
@@ -48,9 +52,13 @@ class Model(Protocol[S, L]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """When to stop: after so many steps of a trace, distinct states, or seconds."""
+    """When to stop: after so many steps of a trace, distinct states, or seconds.
+
+    A system left alone for ``patience`` steps that has not come to rest never will.
+    """
 
     depth: int
+    patience: int = 300
     states: int = 100_000_000
     seconds: float = 3_600.0
 
@@ -94,6 +102,9 @@ class Outcome(Generic[L]):
 
 class Search(Generic[S, L]):
     """One search of one model."""
+
+    # Of a system that never comes to rest, the beginning says it all.
+    _SHOWN = 4
 
     def __init__(
         self, model: Model[S, L], bounds: Bounds, progress: Callable[[Outcome[L]], None] | None = None
@@ -155,15 +166,20 @@ class Search(Generic[S, L]):
 
     def _settle(self, state: S, here: int) -> bool:
         """Leave the system alone; whether it comes to a rest that keeps every promise."""
+        return all(self._settle_piece(piece, here) for piece in self._model.calm(state))
+
+    def _settle_piece(self, current: S, here: int) -> bool:
         chain: list[int] = []
         labels: list[L] = []
-        current, at = state, here
+        at = hash(current)
         while at not in self._sound:
             chain.append(at)
             step = self._model.settle(current)
             broken = self._judge(current) if step is None else step.broken
             if step is not None:
                 labels.append(step.label)
+            if len(chain) > self._bounds.patience:
+                broken, labels = "it never comes to rest", labels[: self._SHOWN]
             if broken is not None:
                 trace = (*self._trace(here), *labels)
                 self._outcome.finding = Finding(message=broken, trace=trace, settled=len(labels))
