@@ -1,4 +1,4 @@
-"""The abstract cluster keeps the contract; `tests/control_plane` holds the real API server to it too."""
+"""The abstract cluster keeps the contract; `control_plane/tests` holds the real API server to it too."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from sandkit_server.testing.cluster import FakeCluster
-
-from .cluster_contract import ClusterContract, Eventually
+from sandkit_server.testing.contracts.cluster import ClusterContract, Eventually
 
 
 class TestAbstractCluster(ClusterContract):

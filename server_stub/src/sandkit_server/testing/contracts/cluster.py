@@ -4,6 +4,8 @@ A test class names two fixtures: ``cluster``, and ``eventually``, which lets the
 is given holds. Names are new in every test, so that all can share one namespace.
 """
 
+# ruff: noqa: D102  (what a test asserts is said by its name)
+
 from __future__ import annotations
 
 import itertools
