@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -37,6 +37,7 @@ _ON_COLLECTIONS: Final = frozenset({Verb.LIST, Verb.WATCH, Verb.CREATE})
 _NAME: Final = re.compile(r"[a-z0-9][-a-z0-9.]*")
 _READS: Final = frozenset({Verb.GET, Verb.LIST})
 _JSON: Final = "application/json"
+_IDLE_CONNECTIONS: Final = 16
 _CHANGES: Final = frozenset(Change)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -97,7 +98,12 @@ class HttpCluster:
         self._namespace = namespace or connection.namespace
         self._manager = field_manager
         self._server = connection.server.rstrip("/")
-        self._extensions = {"sni_hostname": connection.server_name} if connection.server_name else {}
+        self._extensions: dict[str, Any] = {
+            "timeout": httpx.Timeout(limits.answer, connect=limits.connect).as_dict()
+        }
+        if connection.server_name:
+            self._extensions["sni_hostname"] = connection.server_name
+        self._headers = {"Accept": _JSON, "User-Agent": field_manager}
         self.traffic: Counter[tuple[str, str, int]] = Counter()
         self._client = httpx.AsyncClient(
             verify=connection.tls if connection.tls is not None else False,
@@ -105,13 +111,12 @@ class HttpCluster:
             proxy=connection.proxy,
             # As every Kubernetes client: the environment may name a proxy, but loopback is never proxied.
             trust_env=urlsplit(self._server).hostname not in _LOOPBACK,
-            timeout=httpx.Timeout(limits.answer, connect=limits.connect),
             limits=httpx.Limits(
                 max_connections=limits.connections,
-                max_keepalive_connections=limits.connections,
+                # Each request looks at every idle connection; more than this cost more than they save.
+                max_keepalive_connections=_IDLE_CONNECTIONS,
                 keepalive_expiry=30.0,
             ),
-            headers={"Accept": _JSON, "User-Agent": field_manager},
             transport=transport,
         )
 
@@ -156,9 +161,8 @@ class HttpCluster:
         """
         call = get(resource, "")
         prefix = f"apis/{resource.group}" if resource.group else "api"
-        request = self._client.build_request(
-            "GET", f"{self._server}/{prefix}/{resource.version}", extensions=self._extensions
-        )
+        url = f"{self._server}/{prefix}/{resource.version}"
+        request = httpx.Request("GET", url, headers=self._headers, extensions=self._extensions)
         response = await self._exchange(call, request)
         if response.status_code == httpx.codes.NOT_FOUND:
             return False
@@ -258,15 +262,20 @@ class HttpCluster:
         self.traffic[verb, resource, status] += 1
 
     def _request(self, call: Call, parameters: Mapping[str, str]) -> httpx.Request:
+        # Made whole here: the client's own way merges URL, parameters, headers and cookies at every request,
+        # a seventh of the work of a write.
+        url = self._url(call)
+        if parameters:
+            url = f"{url}?{urlencode(parameters)}"
         body = _body(call)
-        headers = {} if body is None else {"Content-Type": call.patch_type or _JSON}
-        return self._client.build_request(
+        content = None if body is None else msgspec.json.encode(body)
+        stated = {} if body is None else {"Content-Type": call.patch_type or _JSON}
+        return httpx.Request(
             _METHODS[call.verb],
-            self._url(call),
-            params=parameters or None,
-            content=None if body is None else msgspec.json.encode(body),
-            headers=headers,
-            extensions=self._extensions,
+            url,
+            headers={**self._headers, **stated},
+            content=content,
+            extensions=dict(self._extensions),
         )
 
     def _url(self, call: Call) -> str:
