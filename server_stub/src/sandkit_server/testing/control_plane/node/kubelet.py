@@ -105,6 +105,10 @@ class Node:
         # A new node is tainted until its health was looked at, and nobody here does that.
         await self._api.merge(f"{_NODES}/{self._options.name}", {"spec": {"taints": None}})
 
+    async def unregister(self) -> None:
+        """Take the node's object away; pods bound to it are for the control plane to remove."""
+        await self._api.delete(f"{_NODES}/{self._options.name}")
+
     async def run(self) -> None:
         """Run pods until cancelled; they are left as they are."""
         try:

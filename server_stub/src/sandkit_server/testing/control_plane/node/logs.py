@@ -41,7 +41,9 @@ class LogServer:
             lines = self._lines(target.path)
             tail = parse_qs(target.query).get("tailLines")
             status, kept = ("404 Not Found", []) if lines is None else ("200 OK", lines)
-            body = "".join(f"{line}\n" for line in (kept[-int(tail[0]) :] if tail else kept)).encode()
+            body = "".join(
+                f"{line}\n" for line in (kept[max(0, len(kept) - int(tail[0])) :] if tail else kept)
+            ).encode()
             writer.write(
                 f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nConnection: close\r\n".encode()
                 + f"Content-Length: {len(body)}\r\n\r\n".encode()
