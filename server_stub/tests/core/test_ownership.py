@@ -139,6 +139,16 @@ def test_one_conflict_refuses_all_before_anything_is_made() -> None:
     assert isinstance(ownership.plan_claims(ME, wanted, existing, POLICY), Refusal)
 
 
+def test_a_claim_that_goes_with_an_earlier_sandbox_of_the_same_id_is_not_taken_over() -> None:
+    """Its owner is gone or going, and the garbage collector would take it from under the new sandbox."""
+    edge = OwnerReference(api_version="v1", kind="BatchSandbox", name=ME, uid="uid-of-the-earlier-one")
+    refusal = _plan(_source(), _claim(manager=ME, owners=(edge,)))
+    assert isinstance(refusal, Refusal)
+    assert refusal.retry_after is not None
+    assert isinstance(_plan(_source(), _claim(manager=ME)), ClaimPlan)
+    assert isinstance(_plan(_source(), _claim(owners=(edge,))), ClaimPlan)
+
+
 def test_what_is_there_does_not_keep_the_rest_from_being_made() -> None:
     wanted = {"there": _source("there"), "new": _source("new")}
     plan = ownership.plan_claims(ME, wanted, {"there": _claim("there"), "new": None}, POLICY)

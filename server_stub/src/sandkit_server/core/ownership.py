@@ -112,7 +112,9 @@ def plan_claims(
 ) -> ClaimPlan | Refusal:
     """What to make for ``wanted`` given what is there; one refusal refuses all (VOL-16, VOL-19)."""
     for claim in existing.values():
-        if claim is not None and (refusal := _refuse_existing(sandbox_id, claim)):
+        if claim is None:
+            continue
+        if refusal := _refuse_existing(sandbox_id, claim) or _refuse_outlived(sandbox_id, claim):
             return refusal
     create: list[ClaimTemplate] = []
     for name, source in wanted.items():
@@ -239,6 +241,17 @@ def _refuse_existing(sandbox_id: str, claim: Claim) -> Refusal | None:
         message = f"Claim {claim.name} is being deleted; retry when it is gone."
         return Refusal(ErrorCode.VOLUME_PVC_INSPECT_FAILED, message, 1.0)
     return None
+
+
+def _refuse_outlived(sandbox_id: str, claim: Claim) -> Refusal | None:
+    """A claim with an owner belongs to an earlier sandbox of the same id, and is collected with it.
+
+    Only a workload becomes an owner, and while that exists a repeated create ends before it looks at claims.
+    """
+    if manager_of(claim) != sandbox_id or not claim.owners:
+        return None
+    message = f"Claim {claim.name} goes with an earlier sandbox of this id; retry when it is gone."
+    return Refusal(ErrorCode.VOLUME_PVC_INSPECT_FAILED, message, 1.0)
 
 
 def _template(sandbox_id: str, source: ClaimSource, policy: Policy) -> ClaimTemplate:
