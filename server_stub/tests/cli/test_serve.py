@@ -106,6 +106,17 @@ def test_a_taken_port_is_told_without_a_traceback(start: Start, option: str) -> 
     assert "Traceback" not in err
 
 
+def test_a_cluster_nobody_knows_how_to_reach_is_told_without_a_traceback(start: Start) -> None:
+    code, out, err = _finish(
+        start("serve", "--runtime", "kubernetes", "--port", "0", "--context", "elsewhere")
+    )
+    assert code == 3
+    assert "It is not known how to reach the cluster" in err
+    assert "--kubeconfig" in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
 def test_a_foreign_address_is_told_without_a_traceback(start: Start) -> None:
     code, _, err = _finish(start("serve", "--host", "192.0.2.1", "--port", "0", "--api-key", "k"))
     assert code == 2
