@@ -117,6 +117,10 @@ format: setup ## let ruff format the code and mend what it can
 conformance: setup ## start the embedded server, replay every scenario, write build/conformance/report.{html,json,xml}
 	@$(BIN)/python scripts/conformance.py --report-dir build/conformance -- $(CONFORMANCE_ARGS)
 
+.PHONY: conformance-docker
+conformance-docker: setup ## the suite against the public opensandbox-server over a Docker engine of its own; needs root and Debian
+	@$(BIN)/python -m scripts.conformance_docker --report-dir build/conformance-docker -- $(CONFORMANCE_ARGS)
+
 .PHONY: mutants
 mutants: setup ## run the suite against deliberately broken servers: each must turn exactly its requirement red
 	@$(BIN)/python -m sandkit_conformance mutants --server '$(BIN)/python -m sandkit_server.testing.mutants' $(MUTANTS_ARGS)
