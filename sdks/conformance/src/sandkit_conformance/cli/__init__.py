@@ -1,4 +1,4 @@
-"""The command line: run, list, explain, schema, diff, recheck, sweep, doctor, mutants, driver-check."""
+"""The command line: every command, and what its exit code says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import click
 
 from sandkit_conformance.cli.browsing import explain, list_, schema
-from sandkit_conformance.cli.comparing import diff, recheck
+from sandkit_conformance.cli.comparing import diff, matrix, recheck
 from sandkit_conformance.cli.driving import driver_check
 from sandkit_conformance.cli.mutating import mutants
 from sandkit_conformance.cli.running import doctor, run, sweep
@@ -27,7 +27,7 @@ def commands() -> None:
     """
 
 
-for _command in (run, list_, explain, schema, diff, recheck, sweep, doctor, mutants, driver_check):
+for _command in (run, list_, explain, schema, diff, matrix, recheck, sweep, doctor, mutants, driver_check):
     commands.add_command(_command)
 
 

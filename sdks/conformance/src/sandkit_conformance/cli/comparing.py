@@ -1,4 +1,4 @@
-"""`diff` and `recheck`: what was found once, held against something else."""
+"""`diff`, `matrix` and `recheck`: what was found once, held against something else."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import click
 
 from sandkit_conformance.catalogue import load_catalogue
 from sandkit_conformance.cli.browsing import console
+from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.recheck import Rechecked
 from sandkit_conformance.recheck import recheck as evaluate
 from sandkit_conformance.recorded import read_trace
 from sandkit_conformance.reports.comparison import compare, read_report
 from sandkit_conformance.reports.console import print_report
 from sandkit_conformance.reports.document import report_document
+from sandkit_conformance.reports.matrix import RENDERERS, matrix_json, matrix_of, print_matrix
 from sandkit_conformance.reports.text import printable
 from sandkit_conformance.reports.writing import report_folder, write_reports
 from sandkit_conformance.scenario.loader import load_suite
@@ -85,3 +87,35 @@ def _told(rechecked: Rechecked) -> list[str]:
         difference.after is not None for difference in rechecked.differences
     )
     return [*lines, f"{same} verdicts as recorded, {len(rechecked.differences)} not"]
+
+
+@click.command()
+@click.argument("reports", nargs=-1, required=True, type=_FILE)
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    type=_FILE,
+    help="File to write; .html, .md or .json says how. May be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def matrix(reports: tuple[Path, ...], outputs: tuple[Path, ...], as_json: bool) -> None:
+    """Lay several report.json side by side: a row per requirement, a column per server.
+
+    The columns are in the order of the files. What keeps reports from being comparable is shown as a warning.
+    """
+    for path in outputs:
+        if path.suffix not in RENDERERS:
+            raise click.UsageError(f"--output {path}: its name must end in {', '.join(RENDERERS)}")
+    found = matrix_of(read_report(path) for path in reports)
+    if as_json:
+        click.echo(matrix_json(found), nl=False)
+    else:
+        print_matrix(found, console())
+    for path in outputs:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(RENDERERS[path.suffix](found), "utf-8")
+        except OSError as error:
+            raise SuiteError(f"cannot write {path}: {error.strerror}") from error
+        click.echo(path, err=as_json)
