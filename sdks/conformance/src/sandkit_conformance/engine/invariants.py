@@ -43,21 +43,25 @@ class Invariants:
 
     def judge(self, check: StandingCheck) -> CheckResult:
         """The verdict of one standing check over the whole run."""
-        # In the order of the answers, however the tasks that saw them took turns.
-        broken = [message for _, message in sorted(self.broken[check.invariant])]
-        count = self.examined[check.invariant]
-        if broken:
-            more = [f"… and {len(broken) - _SHOWN} more"] if len(broken) > _SHOWN else []
-            verdict, reasons = Verdict.FAIL, [*broken[:_SHOWN], *more]
-        elif count:
-            verdict, reasons = Verdict.PASS, [f"{count} looked at"]
-        else:
-            verdict, reasons = Verdict.INCONCLUSIVE, ["nothing in this run could have shown it"]
-        return CheckResult(
-            requirement=check.check,
-            scenario=STANDING_SCENARIO,
-            step=check.invariant,
-            title=check.says,
-            verdict=verdict,
-            reasons=tuple(reasons),
-        )
+        return verdict_of(check, self.examined[check.invariant], self.broken[check.invariant])
+
+
+def verdict_of(check: StandingCheck, examined: int, broken: list[tuple[float, str]]) -> CheckResult:
+    """The verdict of a standing check, from how often it was looked at and what was found broken when."""
+    # In the order of the answers, however the tasks that saw them took turns.
+    messages = [message for _, message in sorted(broken)]
+    if messages:
+        more = [f"… and {len(messages) - _SHOWN} more"] if len(messages) > _SHOWN else []
+        verdict, reasons = Verdict.FAIL, [*messages[:_SHOWN], *more]
+    elif examined:
+        verdict, reasons = Verdict.PASS, [f"{examined} looked at"]
+    else:
+        verdict, reasons = Verdict.INCONCLUSIVE, ["nothing in this run could have shown it"]
+    return CheckResult(
+        requirement=check.check,
+        scenario=STANDING_SCENARIO,
+        step=check.invariant,
+        title=check.says,
+        verdict=verdict,
+        reasons=tuple(reasons),
+    )
