@@ -11,6 +11,7 @@ import pytest
 from sandkit_server.core.errors import SandkitError
 from sandkit_server.core.model import SandboxState
 from sandkit_server.core.policy import Policy
+from sandkit_server.core.port_errors import Forbidden
 from sandkit_server.kubernetes import calls
 from sandkit_server.kubernetes.calls import Object, Verb
 from sandkit_server.kubernetes.resources import BATCH_SANDBOXES, CLAIMS
@@ -144,6 +145,19 @@ async def test_a_killed_servers_claim_is_reclaimed_by_another_after_its_grace(
         assert cluster.find(CLAIMS, "data") is not None
     async with running(cluster, policy=Policy(reconcile_interval=0.01, reconcile_grace=0)):
         await eventually(lambda: cluster.find(CLAIMS, "data") is None)
+
+
+async def test_a_sandbox_a_dead_server_left_pending_is_given_up_also_where_claims_may_not_be_listed(
+    cluster: AbstractCluster, backstage: Backstage
+) -> None:
+    backstage.holding = True
+    async with running(cluster) as doomed:
+        sandbox = await doomed.create()
+        await doomed.runtime.kill()
+    cluster.refuse(Verb.LIST, CLAIMS, lambda: Forbidden("list", "persistentvolumeclaims"), left=None)
+    async with running(cluster, policy=Policy(ready_timeout=0.1, reconcile_interval=0.01)) as heir:
+        failed = await heir.until(sandbox.id, SandboxState.FAILED)
+        assert failed.status.reason == "ReadyTimeout"
 
 
 async def test_a_kill_between_workload_and_owner_is_mended_by_another(

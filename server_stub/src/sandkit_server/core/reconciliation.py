@@ -48,7 +48,7 @@ class Reconciler:
 
     async def _look(self, clock: Clock, policy: Policy, *, starting: bool) -> None:
         # Claims before workloads: a workload made in between must not look absent.
-        managed = await self._claims.managed()
+        managed = await self._managed()
         workloads = await self._workloads.list()
         living = {workload.sandbox.id for workload in workloads}
         born_before = ownership.oldest_possible_create(clock.now(), policy, starting=starting)
@@ -56,6 +56,14 @@ class Reconciler:
             await _isolated(f"reclaiming claim {claim.name}", self._reclaim(claim))
         for workload in workloads:
             await _isolated(f"finishing sandbox {workload.sandbox.id}", self._finish(workload, managed))
+
+    async def _managed(self) -> list[Claim]:
+        """The managed claims, or none where they cannot be listed: sandboxes are seen to all the same."""
+        try:
+            return await self._claims.managed()
+        except PortError as error:
+            _log.warning("claims are not seen to: %s", error)
+            return []
 
     async def _reclaim(self, claim: Claim) -> None:
         sandbox_id = ownership.manager_of(claim)
