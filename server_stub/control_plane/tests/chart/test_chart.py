@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from sandkit_server.controller import settings as controller_settings
 from sandkit_server.settings import Settings
-from sandkit_server.settings.command_line import add_options, given_options
+from sandkit_server.settings import command_line as server_settings
 from sandkit_server.testing.control_plane import chart
 from sandkit_server.testing.control_plane.plane import ControlPlane
 from sandkit_server.testing.control_plane.programs import Programs
@@ -194,10 +195,20 @@ def test_the_server_takes_the_options_it_is_given(
     template.write_text("spec: {}\n", "utf-8")
     local = [each.replace("/etc/sandkit/pod-template.yaml", str(template)) for each in arguments]
     parser = argparse.ArgumentParser(exit_on_error=False)
-    add_options(parser)
+    server_settings.add_options(parser)
     parsed, unknown = parser.parse_known_args(local)
     assert unknown == []
-    Settings.of(api_key="from-the-secret", **given_options(vars(parsed)))
+    Settings.of(api_key="from-the-secret", **server_settings.given_options(vars(parsed)))
+
+
+@pytest.mark.parametrize("values", [LEAST, MOST], ids=["least", "most"])
+def test_the_controller_takes_the_options_it_is_given(programs: Programs, values: dict[str, Any]) -> None:
+    arguments = containers(chart.render(programs, "boxes", values))["controller"]["args"]
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    controller_settings.add_options(parser)
+    parsed, unknown = parser.parse_known_args(arguments)
+    assert unknown == []
+    controller_settings.from_options(vars(parsed))
 
 
 @pytest.mark.parametrize("name", ["server", "controller"])
