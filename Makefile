@@ -133,6 +133,11 @@ control-plane: setup ## tests on a real Kubernetes control plane on loopback; ne
 conformance-control-plane: setup ## the suite on server and controller over a real control plane, for both workload providers
 	@$(BIN)/python scripts/conformance_control_plane.py -- $(CONFORMANCE_ARGS)
 
+.PHONY: explore
+explore: setup ## every interleaving of server, controller and cluster to a bounded depth, then every seeded bug
+	@$(BIN)/python scripts/explore.py $(EXPLORE_ARGS)
+	@$(BIN)/python scripts/explore.py defects
+
 # How long the fuzzer runs, and the seed that makes a run repeatable.
 FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= 1

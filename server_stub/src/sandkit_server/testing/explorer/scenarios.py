@@ -50,6 +50,7 @@ class Scenario:
         asked: What may be asked afterwards, in any order.
         lifetimes: Seconds after which a sandbox expires; ``None`` for never.
         depth: Steps of a trace.
+        weight: How long it takes, compared with the others.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Scenario:
     budget: Budget
     depth: int
     lifetimes: Mapping[str, int | None]
+    weight: int = 1
 
 
 class Stage:
