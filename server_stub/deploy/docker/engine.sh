@@ -44,18 +44,25 @@ install_packages() {
 }
 
 # dockerd keeps a DOCKER-USER chain that it finds, so the guard stands before the engine does. Only packets that come
-# from a container are looked at: to its own bridge they may go, anywhere else they are refused.
+# from a container are looked at: to its own bridge they may go, anywhere else they are refused. Nothing is ever taken
+# out, so that there is no moment without it.
 close_the_way_out() {
-  iptables -w -n -L "$guard" >/dev/null 2>&1 || iptables -w -N "$guard"
-  iptables -w -F "$guard"
-  iptables -w -A "$guard" -o docker0 -j RETURN
-  iptables -w -A "$guard" -o br-+ -j RETURN
-  iptables -w -A "$guard" -j REJECT --reject-with icmp-net-unreachable
-  iptables -w -n -L DOCKER-USER >/dev/null 2>&1 || iptables -w -N DOCKER-USER
+  chain "$guard"
+  rule append "$guard" -j REJECT --reject-with icmp-net-unreachable
+  chain DOCKER-USER
   local bridge
   for bridge in docker0 br-+; do
-    iptables -w -C DOCKER-USER -i "$bridge" -j "$guard" 2>/dev/null || iptables -w -I DOCKER-USER -i "$bridge" -j "$guard"
+    rule insert "$guard" -o "$bridge" -j RETURN
+    rule insert DOCKER-USER -i "$bridge" -j "$guard"
   done
+}
+
+chain() { iptables -w -n -L "$1" >/dev/null 2>&1 || iptables -w -N "$1"; }
+
+rule() { # append|insert chain rule…
+  local how=$1
+  shift
+  iptables -w -C "$@" 2>/dev/null || iptables -w "--$how" "$@"
 }
 
 guarded() {
