@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandkit_server.core import access
+from sandkit_server.core.access import AccessTokens
 from sandkit_server.core.errors import SandkitError
 from sandkit_server.core.model import EndpointQuery, SandboxState
 from sandkit_server.core.observation import DataPlaneAnswer
@@ -146,7 +146,7 @@ async def test_a_token_holds_in_every_server_of_the_namespace(
     server: Server, cluster: AbstractCluster, pod: Pod
 ) -> None:
     sandbox = await _running(server, secure_access=True)
-    token = access.sign(b"secret", sandbox, pod.port, 0)
+    (token,) = AccessTokens(b"secret").headers(sandbox, pod.port).values()
     async with running(cluster) as other:
         assert (await _ask(other, sandbox, pod.port, sandkit_access_token=token)).status == 200
 

@@ -429,3 +429,12 @@ async def test_conflicts_without_end_are_told_as_busy(server: Server, cluster: A
         await server.service.pause(sandbox.id)
     assert refused.value.status == 503
     assert fault.hits == Policy().contention_attempts
+
+
+async def test_an_id_that_is_no_label_value_reaches_no_selector(
+    server: Server, cluster: AbstractCluster
+) -> None:
+    with pytest.raises(SandkitError) as refused:
+        await server.service.delete_sandbox("x,opensandbox.io/id=sbx-1")
+    assert refused.value.status == 404
+    assert not [call for call in cluster.sent if call.resource == CLAIMS and "x," in str(call.labels)]

@@ -33,6 +33,8 @@ from sandkit_server.runtimes.kubernetes.witness import Witness
 from sandkit_server.runtimes.kubernetes.workloads import KubernetesWorkloads
 
 _NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+# How often the start looks whether a list failed for good; lists that arrive end the wait by themselves.
+_GLANCE_SECONDS: Final = 0.05
 
 
 class RuntimeCluster(WatchedCluster, PodLogs, Protocol):
@@ -199,7 +201,3 @@ class KubernetesRuntime:
         if self._data_plane is not None:
             await self._data_plane.close()
         await self._cluster.close()
-
-
-# How often the start looks whether a list failed for good; lists that arrive end the wait by themselves.
-_GLANCE_SECONDS: Final = 0.05

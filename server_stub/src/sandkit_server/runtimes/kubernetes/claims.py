@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sandkit_server.core.naming import label_value_fault
 from sandkit_server.core.port_errors import Unavailable, VersionConflict
 from sandkit_server.core.ports import Claim, ClaimTemplate, OwnerReference
 from sandkit_server.kubernetes import calls
@@ -24,7 +25,9 @@ class KubernetesClaims:
         return _claim(await self._cluster.send(calls.get(CLAIMS, name)))
 
     async def list(self, labels: Mapping[str, str]) -> Sequence[Claim]:
-        """All claims carrying all of ``labels``."""
+        """All claims carrying all of ``labels``; what cannot be a label's value, nothing carries."""
+        if any(label_value_fault(value) for value in labels.values()):
+            return ()
         listed = await self._cluster.send(calls.list_all(CLAIMS, labels))
         return [_claim(item) for item in listed["items"]]
 

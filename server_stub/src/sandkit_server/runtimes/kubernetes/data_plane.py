@@ -18,7 +18,6 @@ from sandkit_server.core.port_errors import NotFound, PortError
 from sandkit_server.core.ports import Clock, Workload, WorkloadProvider
 from sandkit_server.core.translation import translate, unavailable
 from sandkit_server.core.validation import RENEW_EXTENSION
-from sandkit_server.runtimes.kubernetes.details import Details
 from sandkit_server.runtimes.kubernetes.kind import WorkloadKind
 from sandkit_server.runtimes.kubernetes.objects import Objects
 from sandkit_server.runtimes.kubernetes.reach import authority
@@ -62,6 +61,7 @@ class PodDataPlane:
         self._workloads = workloads
         self._settings = settings
         self._clock = clock
+        self._tokens = access.AccessTokens(settings.endpoint_secret)
         self._client = httpx.AsyncClient(
             # Pods are reached directly, whatever proxy the environment names for the world outside.
             trust_env=False,
@@ -87,7 +87,13 @@ class PodDataPlane:
             raise SandkitError(ErrorCode.SANDBOX_SANDBOX_NOT_FOUND, message) from error
         except PortError as error:
             raise translate(error) from error
-        self._check_access(sandbox_id, self._kind.details(obj), port, headers.get(access.TOKEN_HEADER))
+        self._tokens.admit(
+            headers.get(access.TOKEN_HEADER),
+            sandbox_id,
+            port,
+            self._clock.now().timestamp(),
+            required=self._kind.details(obj).secure_access,
+        )
         state, addresses = workload.sandbox.status.state, self._kind.placement(obj).addresses
         if state is not SandboxState.RUNNING or not addresses:
             raise unavailable(f"Sandbox {sandbox_id} is {state}; nothing listens.")
@@ -111,17 +117,6 @@ class PodDataPlane:
             raise unavailable("The sandbox's port did not answer in time.") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise unavailable("The sandbox's port cannot be reached.") from error
-
-    def _check_access(self, sandbox_id: str, details: Details, port: int, token: str | None) -> None:
-        if token is None:
-            if details.secure_access:
-                message = f"This port asks for the {access.TOKEN_HEADER} header its endpoint came with."
-                raise SandkitError(ErrorCode.REQUEST_UNAUTHORIZED, message)
-            return
-        now = self._clock.now().timestamp()
-        if not access.is_valid(self._settings.endpoint_secret, token, sandbox_id, port, now):
-            message = "The access token is not valid for this port, or has expired."
-            raise SandkitError(ErrorCode.REQUEST_FORBIDDEN, message)
 
     async def _extend(self, workload: Workload) -> None:
         """Move the expiry of a sandbox made to be extended by each access, never to an earlier instant."""

@@ -84,27 +84,27 @@ class NoPools:
 
     async def create(self, pool: CreatePool) -> Pool:
         """Refuse."""
-        raise _unsupported(pool.name)
+        raise _unsupported(f"create {pool.name}")
 
     async def get(self, name: str) -> Pool:
         """Refuse."""
-        raise _unsupported(name)
+        raise _unsupported(f"find {name}")
 
     async def list(self) -> Sequence[Pool]:
         """Refuse."""
-        raise _unsupported()
+        raise _unsupported("list any")
 
     async def set_capacity(self, name: str, capacity: PoolCapacity) -> Pool:  # noqa: ARG002
         """Refuse."""
-        raise _unsupported(name)
+        raise _unsupported(f"find {name}")
 
     async def delete(self, name: str) -> None:
         """Refuse."""
-        raise _unsupported(name)
+        raise _unsupported(f"find {name}")
 
 
-def _unsupported(name: str = "") -> Unsupported:
-    return Unsupported(f"this runtime has no pools{name and f', nor one called {name}'}")
+def _unsupported(wish: str) -> Unsupported:
+    return Unsupported(f"This runtime has no pools, so it cannot {wish}.")
 
 
 def _pool(obj: Object) -> Pool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
-from sandkit_server.core import access
+from sandkit_server.core.access import AccessTokens
 from sandkit_server.core.model import Endpoint, EndpointQuery
 from sandkit_server.core.port_errors import Invalid, NotFound
 from sandkit_server.core.ports import DiagnosticsScope
@@ -46,7 +46,7 @@ class Reach:
         """
         self._cluster = cluster
         self._base = base
-        self._secret = secret
+        self._tokens = AccessTokens(secret)
         self._through_server = through_server
 
     def endpoint(
@@ -62,8 +62,9 @@ class Reach:
         address = f"{self._base()}/v1/sandboxes/{sandbox_id}/proxy/{query.port}"
         if not signed:
             return Endpoint(endpoint=address)
-        token = access.sign(self._secret, sandbox_id, query.port, query.expires or 0)
-        return Endpoint(endpoint=address, headers={access.TOKEN_HEADER: token})
+        return Endpoint(
+            endpoint=address, headers=self._tokens.headers(sandbox_id, query.port, query.expires or 0)
+        )
 
     async def logs(self, placement: Placement) -> str:
         """The log of the sandbox's own container; nothing while there is none."""

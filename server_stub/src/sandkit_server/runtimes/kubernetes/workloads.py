@@ -160,7 +160,7 @@ class KubernetesWorkloads:
         if name is None:
             return spec
         if self._pools is None:
-            raise Unsupported("this runtime has no pools")
+            raise Unsupported("This runtime has no pools.")
         return replace(spec, entrypoint=await self._pools.admit(name))
 
     async def _create(self, body: Object) -> Object:

@@ -28,6 +28,7 @@ class MemoryDataPlane:
     def __init__(self, engine: MemoryEngine, workloads: WorkloadProvider) -> None:
         self._engine = engine
         self._workloads = workloads
+        self._tokens = access.AccessTokens(engine.endpoint_secret)
 
     async def handle(
         self, sandbox_id: str, port: int, path: str, headers: Mapping[str, str]
@@ -36,24 +37,19 @@ class MemoryDataPlane:
         record = self._engine.workloads.find(sandbox_id)
         if record is None:
             raise SandkitError(ErrorCode.SANDBOX_SANDBOX_NOT_FOUND, f"There is no sandbox {sandbox_id}.")
-        self._check_access(record, port, headers.get(access.TOKEN_HEADER))
+        self._tokens.admit(
+            headers.get(access.TOKEN_HEADER),
+            sandbox_id,
+            port,
+            self._engine.clock.now().timestamp(),
+            required=record.spec.request.secure_access,
+        )
         if record.state is not SandboxState.RUNNING:
             raise unavailable(f"Sandbox {sandbox_id} is {record.state}; nothing listens.")
         await self._extend(record)
         if path.partition("?")[0].strip("/") == "ping":
             return _answer("pong")
         return _answer(f"sandbox {sandbox_id}, port {port}")
-
-    def _check_access(self, record: WorkloadRecord, port: int, token: str | None) -> None:
-        if token is None:
-            if record.spec.request.secure_access:
-                message = f"This port asks for the {access.TOKEN_HEADER} header its endpoint came with."
-                raise SandkitError(ErrorCode.REQUEST_UNAUTHORIZED, message)
-            return
-        now = self._engine.clock.now().timestamp()
-        if not access.is_valid(self._engine.endpoint_secret, token, record.id, port, now):
-            message = "The access token is not valid for this port, or has expired."
-            raise SandkitError(ErrorCode.REQUEST_FORBIDDEN, message)
 
     async def _extend(self, record: WorkloadRecord) -> None:
         """Move the expiry of a sandbox made to be extended by each access, never to an earlier instant."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sandkit_server.core import access
+from sandkit_server.core.access import AccessTokens
 from sandkit_server.core.model import Endpoint, EndpointQuery, SandboxState
 from sandkit_server.core.port_errors import Exhausted, NeverReady, VersionConflict
 from sandkit_server.core.ports import Capabilities, DiagnosticsScope, Workload, WorkloadSpec
@@ -123,8 +123,8 @@ class MemoryWorkloads:
         address = f"{self._endpoint_base()}/v1/sandboxes/{sandbox_id}/proxy/{query.port}"
         if not (record.spec.request.secure_access or query.expires is not None):
             return Endpoint(endpoint=address)
-        token = access.sign(self._engine.endpoint_secret, sandbox_id, query.port, query.expires or 0)
-        return Endpoint(endpoint=address, headers={access.TOKEN_HEADER: token})
+        tokens = AccessTokens(self._engine.endpoint_secret)
+        return Endpoint(endpoint=address, headers=tokens.headers(sandbox_id, query.port, query.expires or 0))
 
     async def logs(self, sandbox_id: str, scope: DiagnosticsScope) -> str:
         """What the entrypoint printed; the lifecycle prints nothing."""
