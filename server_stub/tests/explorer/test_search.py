@@ -84,7 +84,7 @@ def test_what_breaks_on_the_way_to_rest_is_found_beyond_the_depth() -> None:
 
 
 def test_the_number_of_states_bounds_the_search() -> None:
-    outcome = Search(Pair(limit=1_000), Bounds(depth=5_000, states=3_000)).run()
+    outcome = Search(Pair(limit=1_000), Bounds(depth=5_000, states=3_000, patience=2_000)).run()
     assert 3_000 <= outcome.states < 5_000
     assert not outcome.exhausted
 
@@ -94,3 +94,10 @@ def test_progress_is_told_after_each_level() -> None:
     bounds = Bounds(depth=3)
     Search(Pair(limit=9), bounds, lambda so_far: seen.append((so_far.depth, so_far.states))).run()
     assert seen == [(1, 3), (2, 6), (3, 10)]
+
+
+def test_a_system_that_never_comes_to_rest_is_found() -> None:
+    finding = Search(Pair(limit=100), Bounds(depth=1, patience=50)).run().finding
+    assert finding is not None
+    assert finding.message == "it never comes to rest"
+    assert finding.trace == ("left",) * 4
