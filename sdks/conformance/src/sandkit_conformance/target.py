@@ -186,6 +186,10 @@ def _root(address: str) -> str:
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
+    if parts.username is not None or parts.password is not None:
+        raise SuiteError(
+            "an address holds no user name and no password; --api-key-env names the key's variable"
+        )
     if not usable or parts.query or parts.fragment:
         raise SuiteError(f"{address!r} is no address of a server; write it like http://localhost:8080/v1")
     return address.rstrip("/").removesuffix("/v1")

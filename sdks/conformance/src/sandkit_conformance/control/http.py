@@ -9,7 +9,6 @@ from urllib.parse import quote
 from attrs import evolve, frozen
 
 from sandkit_conformance.drivers.side_port import SidePort, SidePortError
-from sandkit_conformance.failures import SuiteError
 
 PROTOCOL: Final = "sandkit-control/1"
 
@@ -76,8 +75,4 @@ async def connect_control(port: SidePort) -> HttpControl:
     Raises:
         SuiteError: it cannot be reached, refuses the key, or speaks another protocol.
     """
-    info = await port.ask("GET", "/v1/info")
-    protocol = info.get("protocol") if isinstance(info, dict) else None
-    if protocol != PROTOCOL:
-        raise SuiteError(f"the control port speaks {protocol!r}; this suite speaks {PROTOCOL}")
-    return HttpControl(port, frozenset(info.get("capabilities", ())))
+    return HttpControl(port, await port.features(PROTOCOL))

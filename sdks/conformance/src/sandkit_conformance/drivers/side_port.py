@@ -69,3 +69,18 @@ class SidePort:
         if exchange.json is NOTHING:
             raise SidePortError(f"the {self.name} port: {method} {path}: answered something that is not JSON")
         return exchange.json
+
+    async def features(self, protocol: str) -> frozenset[str]:
+        """Ask the port who it is: what it can, if it speaks this protocol.
+
+        Raises:
+            SidePortError: it cannot be reached, refuses the key, or is something else.
+        """
+        info = await self.ask("GET", "/v1/info")
+        spoken = info.get("protocol") if isinstance(info, dict) else None
+        if spoken != protocol:
+            raise SidePortError(f"the {self.name} port speaks {spoken!r}; this suite speaks {protocol}")
+        features = info.get("capabilities", [])
+        if not isinstance(features, list) or not all(isinstance(one, str) for one in features):
+            raise SidePortError(f"the {self.name} port: `capabilities` is no list of names: {features!r}")
+        return frozenset(features)

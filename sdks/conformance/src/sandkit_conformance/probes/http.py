@@ -10,7 +10,6 @@ from urllib.parse import quote
 from attrs import frozen
 
 from sandkit_conformance.drivers.side_port import SidePort, SidePortError
-from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.probes.view import KINDS, View
 
 PROTOCOL: Final = "sandkit-probe/1"
@@ -98,8 +97,4 @@ async def connect_probe(port: SidePort) -> HttpProbe:
     Raises:
         SuiteError: it cannot be reached, refuses the key, or speaks another protocol.
     """
-    info = await port.ask("GET", "/v1/info")
-    protocol = info.get("protocol") if isinstance(info, dict) else None
-    if protocol != PROTOCOL:
-        raise SuiteError(f"the probe port speaks {protocol!r}; this suite speaks {PROTOCOL}")
-    return HttpProbe(port, frozenset(info.get("capabilities", ())))
+    return HttpProbe(port, await port.features(PROTOCOL))
