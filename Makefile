@@ -138,6 +138,18 @@ explore: setup ## every interleaving of server, controller and cluster to a boun
 	@$(BIN)/python scripts/explore.py $(EXPLORE_ARGS)
 	@$(BIN)/python scripts/explore.py defects
 
+# How many seeds, runs and kill points the long campaigns have.
+CAMPAIGN_SEEDS ?= 50
+CAMPAIGN_RUNS ?= 100
+CAMPAIGN_KILLS ?= 20
+MUTANTS := $(BIN)/python -m sandkit_conformance mutants --server '$(BIN)/python -m sandkit_server.testing.mutants'
+
+.PHONY: campaign
+campaign: setup ## long: sound servers with 50 seeds, 100 runs one after the other, 20 killed runs swept up
+	@$(MUTANTS) --only 'benign-*' --seeds $(CAMPAIGN_SEEDS) --json build/campaign/seeds.json
+	@$(MUTANTS) --only control --seeds $(CAMPAIGN_RUNS) --jobs 1 --json build/campaign/runs.json
+	@$(BIN)/python scripts/killed_runs.py --points $(CAMPAIGN_KILLS)
+
 # How long the fuzzer runs, and the seed that makes a run repeatable.
 FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= 1
