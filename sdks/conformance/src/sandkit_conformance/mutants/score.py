@@ -71,9 +71,21 @@ def unproved(trials: Iterable[Trial], checked: Iterable[str]) -> tuple[str, ...]
     return tuple(name for name in checked if name not in proved)
 
 
-def checked_elsewhere(catalogue: Catalogue) -> Mapping[str, Requirement]:
-    """Requirements no scenario can show, so that no mutant can be killed by them either."""
-    return {name: one for name, one in catalogue.requirements.items() if one.checked_elsewhere}
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "sdk": "a promise of clients: shown by the tests of every SDK",
+    "cluster": "shown on a cluster only",
+}
+
+
+def checked_elsewhere(catalogue: Catalogue) -> Mapping[str, str]:
+    """Requirements no scenario can show, so that no mutant can be killed by them, each with the reason."""
+    return {
+        name: ". ".join(
+            filter(None, (_ELSEWHERE.get(one.checked_elsewhere, one.checked_elsewhere), one.notes))
+        )
+        for name, one in catalogue.requirements.items()
+        if one.checked_elsewhere
+    }
 
 
 def campaign_document(
@@ -87,10 +99,7 @@ def campaign_document(
         "areas": [_score(one) for one in scores(trials, catalogue, by_area)],
         "probes": [_score(one) for one in scores(trials, catalogue, by_probe)],
         "unproved": list(unproved(trials, checked)),
-        "elsewhere": {
-            name: {"where": one.checked_elsewhere, "why": one.notes or one.rationale}
-            for name, one in checked_elsewhere(catalogue).items()
-        },
+        "elsewhere": dict(checked_elsewhere(catalogue)),
         "mutants": [_trial(trial) for trial in trials],
     }
 
@@ -117,4 +126,5 @@ def _trial(trial: Trial) -> Mapping[str, Any]:
         "blocked": list(trial.blocked),
         "note": trial.note,
         "seconds": round(trial.seconds, 2),
+        "seed": trial.seed,
     }

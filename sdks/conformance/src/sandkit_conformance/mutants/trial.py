@@ -85,6 +85,7 @@ class Trial:
     blocked: tuple[str, ...] = ()
     note: str = ""
     seconds: float = 0.0
+    seed: int = 0
 
 
 @frozen
@@ -109,7 +110,7 @@ def try_mutant(servers: Servers, entry: MutantEntry, manner: Manner) -> Trial:
         trial = judge(entry, result)
     except SuiteError as error:
         trial = Trial(entry, Fate.ERROR, note=str(error))
-    return evolve(trial, seconds=time.monotonic() - began)
+    return evolve(trial, seconds=time.monotonic() - began, seed=manner.seed)
 
 
 def try_proxy(target: Target, entry: MutantEntry, manner: Manner) -> Trial:
@@ -121,7 +122,7 @@ def try_proxy(target: Target, entry: MutantEntry, manner: Manner) -> Trial:
         trial = _unless_unseen(judge(entry, result), result)
     except SuiteError as error:
         trial = Trial(entry, Fate.ERROR, note=str(error))
-    return evolve(trial, seconds=time.monotonic() - began)
+    return evolve(trial, seconds=time.monotonic() - began, seed=manner.seed)
 
 
 def _unless_unseen(trial: Trial, result: RunResult) -> Trial:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from typing import Any
 
+from sandkit_server.main import Alterations, Asgi
 from sandkit_server.testing.mutants.exchanges import Reply, answers
 from sandkit_server.testing.mutants.mutant import Kind, Mutant
 
@@ -29,7 +32,72 @@ def _other_spelling(reply: Reply) -> None:
         reply.put(b"content-type", b"application/json; charset=utf-8")
 
 
+_GENERAL = {
+    "SANDBOX::INVALID_PORT",
+    "SANDBOX::INVALID_EXPIRATION",
+    "SANDBOX::INVALID_METADATA_LABEL",
+    "DIAGNOSTICS::UNKNOWN_SCOPE",
+}
+
+
+def _general_codes(reply: Reply) -> None:
+    body = reply.json
+    if reply.status == 400 and isinstance(body, dict) and body.get("code") in _GENERAL:
+        reply.write({**body, "code": "REQUEST::INVALID_PARAMETER"})
+
+
+def _capital_names(reply: Reply) -> None:
+    """HTTP/1.1 header names have no case (RFC 9110, 5.1)."""
+    reply.headers = [(name.title(), value) for name, value in reply.headers]
+
+
+def _later(app: Asgi) -> Asgi:
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.03)
+        await app(scope, receive, send)
+
+    return wrapped
+
+
 BENIGN = (
+    Mutant(
+        id="benign-general-codes",
+        requirement=None,
+        defect="What is invalid is told by the general code, where the contract leaves that open.",
+        alter=answers(_general_codes),
+        kind=Kind.BENIGN,
+    ),
+    Mutant(
+        id="benign-header-case",
+        requirement=None,
+        defect="Header names are written with capitals.",
+        alter=answers(_capital_names),
+        kind=Kind.BENIGN,
+    ),
+    Mutant(
+        id="benign-slow-answers",
+        requirement=None,
+        defect="Every answer is a network away.",
+        alter=Alterations(app=_later),
+        kind=Kind.BENIGN,
+    ),
+    Mutant(
+        id="benign-without-options",
+        requirement=None,
+        defect="There are no snapshots and no pools, and nothing can be paused.",
+        options=("--without", "snapshots", "--without", "pools", "--pause-mode", "none"),
+        lacks=("snapshots", "pools", "pause", "pause.rootfs"),
+        kind=Kind.BENIGN,
+    ),
+    Mutant(
+        id="benign-with-limits",
+        requirement=None,
+        defect="Lifetimes have a limit, a folder of the node may be mounted, and ports are reached through "
+        "the server.",
+        options=("--max-lifetime", "2592000", "--allowed-host-prefix", "/srv/sandkit"),
+        choices={"maxLifetime": 2_592_000, "hostPathPrefix": "/srv/sandkit", "endpoints": "proxied"},
+        kind=Kind.BENIGN,
+    ),
     Mutant(
         id="benign-slow-transitions",
         requirement=None,
