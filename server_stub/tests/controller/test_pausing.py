@@ -256,6 +256,20 @@ async def test_while_the_pod_cannot_be_deleted_it_stays_pausing() -> None:
     assert world.state() is SandboxState.PAUSED
 
 
+async def test_it_is_not_paused_before_the_pod_is_gone() -> None:
+    world = await pausing()
+    [job_pod] = [pod for pod in world.cluster.all(PODS) if pod["metadata"]["name"] != ID]
+    world.cluster.act(node.end(job_pod, world.cluster.state.now, message=report(job_pod)))
+    world.cluster.collect()
+    for _ in range(4):
+        await world.reconcile()
+    assert "deletionTimestamp" in world.pod()["metadata"]
+    assert world.state() is SandboxState.PAUSING, "its processes have 30 seconds to end"
+    world.cluster.settle()
+    await world.reconcile()
+    assert world.state() is SandboxState.PAUSED
+
+
 async def test_a_pod_lost_during_the_commit_is_the_loss_of_the_sandbox() -> None:
     world = await pausing()
     world.cluster.act(node.evict(world.pod()))
