@@ -47,7 +47,7 @@ def _run(settings: Settings) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     # The HTTP client tells each request; the metrics count them.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     # Loaded here and not above, so that wrong usage is told at once.
     from sandkit_server.controller.main import ControllerProcess
     from sandkit_server.kubernetes.credentials import ConfigurationError

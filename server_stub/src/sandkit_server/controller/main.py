@@ -116,10 +116,10 @@ class ControllerProcess:
         controller = self._controller
         if controller is None:
             return HTTPStatus.OK, b"standing by\n"
-        if not controller.working:
-            return HTTPStatus.SERVICE_UNAVAILABLE, b"filling its caches\n"
         if controller.trouble is not None:
             return HTTPStatus.SERVICE_UNAVAILABLE, f"not following {controller.trouble}\n".encode()
+        if not controller.working:
+            return HTTPStatus.SERVICE_UNAVAILABLE, b"filling its caches\n"
         return HTTPStatus.OK, b"leading\n"
 
 
