@@ -19,10 +19,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
-from scripts.peer_server import PeerError, PeerServer
+from scripts.peer_server import PeerError, PeerServer, end_like_an_interrupt
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ENGINE: Final = ROOT / "server_stub" / "deploy" / "docker" / "engine.sh"
@@ -75,10 +74,6 @@ def run_suite(server: PeerServer, docker_host: str, report_dir: Path, options: l
     return subprocess.run(command, env=environment, check=False).returncode
 
 
-def _end_like_an_interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main(arguments: list[str]) -> int:
     """Run the tier and give its exit code."""
     parser = argparse.ArgumentParser(
@@ -88,7 +83,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("suite", nargs="*", help="after --: further options of `sandkit-conformance run`")
     chosen = parser.parse_args(arguments)
     # A terminated run must end its server and its engine, too.
-    signal.signal(signal.SIGTERM, _end_like_an_interrupt)
+    signal.signal(signal.SIGTERM, end_like_an_interrupt)
     try:
         with docker_engine() as docker_host:
             if test_probe(docker_host):

@@ -17,8 +17,8 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from types import FrameType, TracebackType
+from typing import Final, NoReturn, Self
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 LOCK: Final = ROOT / "requirements" / "peer-opensandbox-server.txt"
@@ -207,16 +207,24 @@ def _free_port() -> int:
 
 def main() -> int:
     """Serve until interrupted, for looking at it by hand: `DOCKER_HOST=… python -m scripts.peer_server`."""
+    signal.signal(signal.SIGTERM, end_like_an_interrupt)
     try:
         with PeerServer(
             os.environ["DOCKER_HOST"], cache() / "peers" / "opensandbox-server" / "state"
         ) as server:
             print(f"export S={server.base_url} K='OPEN-SANDBOX-API-KEY: {server.api_key}'", flush=True)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            signal.pause()
+    except KeyboardInterrupt:
+        return 0
     except PeerError as error:
         print(f"peer-server: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def end_like_an_interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """A handler of SIGTERM: what was started is ended on the way out, as after Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
