@@ -6,35 +6,35 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import httpx
+import httpx2
 
 from sandkit_server.kubernetes.connection import Connection
 from sandkit_server.kubernetes.http_cluster import HttpCluster, Limits
 
 SERVER = "https://api.example.invalid:6443"
 
-Answer = httpx.Response | Exception
+Answer = httpx2.Response | Exception
 
 
-class ApiServer(httpx.AsyncBaseTransport):
+class ApiServer(httpx2.AsyncBaseTransport):
     """Answers one request after the other; raises what is an exception."""
 
-    def __init__(self, *answers: Answer | Callable[[httpx.Request], httpx.Response]) -> None:
+    def __init__(self, *answers: Answer | Callable[[httpx2.Request], httpx2.Response]) -> None:
         self._answers = list(answers)
-        self.asked: list[httpx.Request] = []
+        self.asked: list[httpx2.Request] = []
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await request.aread()
         # A copy: who authenticates changes the request and sends it again.
         self.asked.append(
-            httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
+            httpx2.Request(request.method, request.url, headers=request.headers, content=request.content)
         )
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, httpx.Response) else answer(request)
+        return answer if isinstance(answer, httpx2.Response) else answer(request)
 
-    def cluster(self, auth: httpx.Auth | None = None, limits: Limits | None = None) -> HttpCluster:
+    def cluster(self, auth: httpx2.Auth | None = None, limits: Limits | None = None) -> HttpCluster:
         return HttpCluster(
             Connection(server=SERVER, namespace="boxes", auth=auth),
             field_manager="sandkit-tests",
@@ -43,18 +43,18 @@ class ApiServer(httpx.AsyncBaseTransport):
         )
 
 
-def answer(body: Any, status: int = 200, **headers: str) -> httpx.Response:
-    return httpx.Response(
+def answer(body: Any, status: int = 200, **headers: str) -> httpx2.Response:
+    return httpx2.Response(
         status, json=body, headers={name.replace("_", "-"): value for name, value in headers.items()}
     )
 
 
-def failure(code: int, message: str = "no", reason: str = "", **details: Any) -> httpx.Response:
+def failure(code: int, message: str = "no", reason: str = "", **details: Any) -> httpx2.Response:
     status = {"kind": "Status", "code": code, "message": message, "reason": reason, "details": details}
     return answer(status, code)
 
 
-class Chunks(httpx.AsyncByteStream):
+class Chunks(httpx2.AsyncByteStream):
     """A body that arrives in these pieces; an exception among them breaks the connection."""
 
     def __init__(self, *pieces: bytes | Exception) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from sandkit_server.core.port_errors import (
@@ -23,7 +23,7 @@ from .api_server import ApiServer, answer, failure
 POD = create(PODS, {"metadata": {"name": "p"}})
 
 
-async def refused(call: Call, response: httpx.Response) -> PortError:
+async def refused(call: Call, response: httpx2.Response) -> PortError:
     with pytest.raises(PortError) as caught:
         await ApiServer(response).cluster().send(call)
     return caught.value
@@ -43,7 +43,7 @@ async def refused(call: Call, response: httpx.Response) -> PortError:
         (failure(404, name="p", kind="pods"), NotFound),
         (failure(404, name="boxes", kind="namespaces"), Misconfigured),
         (failure(404, "the server could not find the requested resource"), Misconfigured),
-        (httpx.Response(404, text="404 page not found\n"), Misconfigured),
+        (httpx2.Response(404, text="404 page not found\n"), Misconfigured),
         (failure(405), Misconfigured),
         (failure(409, reason="AlreadyExists", name="p", kind="pods"), AlreadyExists),
         (failure(409, reason="Conflict", name="p", kind="pods"), VersionConflict),
@@ -57,14 +57,14 @@ async def refused(call: Call, response: httpx.Response) -> PortError:
         (failure(500), Unavailable),
         (failure(503), Unavailable),
         (failure(504), Unavailable),
-        (httpx.Response(502, text="<html>bad gateway"), Unavailable),
-        (httpx.Response(302, headers={"Location": "https://elsewhere.invalid"}), Unavailable),
-        (httpx.Response(200, content=b"{"), Unavailable),
-        (httpx.Response(200, content=b"[]"), Unavailable),
-        (httpx.Response(200, content=b'{"a": "\xff"}'), Unavailable),
+        (httpx2.Response(502, text="<html>bad gateway"), Unavailable),
+        (httpx2.Response(302, headers={"Location": "https://elsewhere.invalid"}), Unavailable),
+        (httpx2.Response(200, content=b"{"), Unavailable),
+        (httpx2.Response(200, content=b"[]"), Unavailable),
+        (httpx2.Response(200, content=b'{"a": "\xff"}'), Unavailable),
     ],
 )
-async def test_each_answer_means_one_thing(response: httpx.Response, kind: type[PortError]) -> None:
+async def test_each_answer_means_one_thing(response: httpx2.Response, kind: type[PortError]) -> None:
     error = await refused(POD, response)
     assert type(error) is kind
 
@@ -108,10 +108,10 @@ async def test_a_message_is_as_long_as_a_person_reads() -> None:
 @pytest.mark.parametrize(
     ("failed", "certain"),
     [
-        (httpx.ConnectError("refused"), False),
-        (httpx.ReadTimeout("late"), False),
-        (httpx.ReadError("reset"), False),
-        (httpx.RemoteProtocolError("cut"), False),
+        (httpx2.ConnectError("refused"), False),
+        (httpx2.ReadTimeout("late"), False),
+        (httpx2.ReadError("reset"), False),
+        (httpx2.RemoteProtocolError("cut"), False),
     ],
 )
 @pytest.mark.parametrize("call", [POD, merge(PODS, "p", {}), delete(PODS, "p")], ids=lambda call: call.verb)
@@ -127,14 +127,14 @@ async def test_a_write_without_an_answer_may_have_happened_and_is_sent_once(
 
 @pytest.mark.parametrize("call", [get(PODS, "p"), list_all(PODS)], ids=lambda call: call.verb)
 async def test_a_read_whose_connection_broke_is_sent_once_more(call: Call) -> None:
-    server = ApiServer(httpx.ReadError("reset"), answer({"metadata": {"resourceVersion": "1"}}))
+    server = ApiServer(httpx2.ReadError("reset"), answer({"metadata": {"resourceVersion": "1"}}))
     assert await server.cluster().send(call)
-    server = ApiServer(httpx.ReadError("reset"), httpx.RemoteProtocolError("again"))
+    server = ApiServer(httpx2.ReadError("reset"), httpx2.RemoteProtocolError("again"))
     with pytest.raises(Unavailable, match="again"):
         await server.cluster().send(call)
 
 
 async def test_a_read_that_took_too_long_is_not_repeated() -> None:
-    server = ApiServer(httpx.ReadTimeout("late"))
+    server = ApiServer(httpx2.ReadTimeout("late"))
     with pytest.raises(Unavailable, match=r"did not answer in time \(get pods: late\)"):
         await server.cluster().send(get(PODS, "p"))

@@ -5,7 +5,7 @@ import ssl
 from pathlib import Path
 from typing import Any, cast
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -174,7 +174,7 @@ def test_a_pod_connects_as_its_service_account(account: Path) -> None:
     assert isinstance(found.auth, TokenFile)
     assert trusted(found.tls) == [(("commonName", "tests"),)]
     found = in_cluster({"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}, account)
-    assert httpx.URL(found.server).host == "fd00::1"
+    assert httpx2.URL(found.server).host == "fd00::1"
 
 
 def test_outside_of_a_pod_it_says_so(account: Path) -> None:

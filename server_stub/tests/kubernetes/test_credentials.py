@@ -5,7 +5,7 @@ import stat
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from sandkit_server.core.port_errors import Unavailable
@@ -35,7 +35,7 @@ async def test_a_renewed_token_file_is_read_when_the_old_token_is_refused(tmp_pa
     file = tmp_path / "token"
     file.write_text("first\n")
 
-    def renew(_: httpx.Request) -> httpx.Response:
+    def renew(_: httpx2.Request) -> httpx2.Response:
         file.write_text("second\n")
         return failure(401)
 

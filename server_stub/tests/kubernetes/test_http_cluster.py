@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from sandkit_server.core.port_errors import Forbidden, NotFound, Unavailable
@@ -131,7 +131,7 @@ async def test_a_name_that_no_object_can_have_is_never_sent(name: str) -> None:
 
 
 async def test_a_log_is_text() -> None:
-    server = ApiServer(httpx.Response(200, text="one\ntwo\n"))
+    server = ApiServer(httpx2.Response(200, text="one\ntwo\n"))
     assert await server.cluster().read_log("p", container="main", lines=2) == "one\ntwo\n"
     (request,) = server.asked
     assert request.url.path.endswith("/pods/p/log")
@@ -156,7 +156,7 @@ async def test_discovery_tells_whether_a_kind_is_served() -> None:
 
 
 async def test_requests_are_counted_by_what_came_of_them() -> None:
-    server = ApiServer(answer({}), failure(404, name="p"), httpx.ReadTimeout("late"))
+    server = ApiServer(answer({}), failure(404, name="p"), httpx2.ReadTimeout("late"))
     cluster = server.cluster()
     await cluster.send(merge_status(BATCH_SANDBOXES, "s", {}))
     for _ in range(2):
@@ -172,8 +172,8 @@ async def test_requests_are_counted_by_what_came_of_them() -> None:
 # --- watches ---------------------------------------------------------------------------------------------
 
 
-def stream(*pieces: bytes | Exception) -> httpx.Response:
-    return httpx.Response(200, stream=Chunks(*pieces))
+def stream(*pieces: bytes | Exception) -> httpx2.Response:
+    return httpx2.Response(200, stream=Chunks(*pieces))
 
 
 async def watched(server: ApiServer) -> list[tuple[str, str]]:
@@ -212,12 +212,12 @@ async def test_half_an_event_at_the_end_is_nothing() -> None:
         (stream(line("ERROR", {"kind": "Status", "code": 500, "message": "etcd"})), Unavailable),
         (stream(b"{nonsense\n"), Unavailable),
         (stream(b'{"type": "ADDED", "object": "\xff"}\n'), Unavailable),
-        (stream(line("ADDED", obj("a", 6)), httpx.ReadError("reset")), Unavailable),
-        (stream(httpx.ReadTimeout("silence")), Unavailable),
+        (stream(line("ADDED", obj("a", 6)), httpx2.ReadError("reset")), Unavailable),
+        (stream(httpx2.ReadTimeout("silence")), Unavailable),
         (failure(503), Unavailable),
     ],
 )
-async def test_how_a_watch_fails(response: httpx.Response, kind: type[Exception]) -> None:
+async def test_how_a_watch_fails(response: httpx2.Response, kind: type[Exception]) -> None:
     with pytest.raises(kind) as caught:
         await watched(ApiServer(response))
     assert type(caught.value) is kind

@@ -33,7 +33,8 @@ def _imported(*arguments: str) -> set[str]:
 def test_the_memory_runtime_needs_no_client_of_anything() -> None:
     imported = _imported()
     assert "sandkit_server.runtimes.memory" in imported
-    assert not imported & {"httpx", "yaml", "sandkit_server.kubernetes", "sandkit_server.runtimes.kubernetes"}
+    assert not imported & {"httpx", "httpx2", "yaml"}
+    assert not imported & {"sandkit_server.kubernetes", "sandkit_server.runtimes.kubernetes"}
 
 
 def test_the_kubernetes_runtime_needs_neither_engine_nor_controller(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import httpx
+import httpx2
 import msgspec
 
 from sandkit_server.core.port_errors import (
@@ -39,7 +39,7 @@ def decode(content: bytes) -> Mapping[str, Any]:
         raise Unavailable("the answer of the API server cannot be read") from error
 
 
-def refusal(call: Call, response: httpx.Response, namespace: str) -> PortError:
+def refusal(call: Call, response: httpx2.Response, namespace: str) -> PortError:
     """The error that an answer other than 2xx stands for."""
     try:
         status = msgspec.json.decode(response.content, type=dict[str, Any])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import httpx2
 
 from sandkit_server.kubernetes import kubeconfig
 from sandkit_server.kubernetes.credentials import ConfigurationError, Plugin, PluginToken, Token, TokenFile
@@ -33,7 +33,7 @@ class Connection:
     server: str
     namespace: str
     tls: ssl.SSLContext | None = field(default=None, repr=False)
-    auth: httpx.Auth | None = field(default=None, repr=False)
+    auth: httpx2.Auth | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
     server_name: str | None = None
 
@@ -129,7 +129,7 @@ def tls(
     return context
 
 
-def _auth(user: kubeconfig.Entry) -> httpx.Auth | None:
+def _auth(user: kubeconfig.Entry) -> httpx2.Auth | None:
     token_file = user.path("tokenFile")
     if token_file is not None:
         return TokenFile(token_file)

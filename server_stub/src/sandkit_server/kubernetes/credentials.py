@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import httpx2
 import msgspec
 
 # The kubelet renews a mounted token well before it ends; client-go looks at the file as often.
@@ -25,19 +25,19 @@ class ConfigurationError(Exception):
     """What was configured cannot be used to reach an API server; the text says what to change."""
 
 
-class Token(httpx.Auth):
+class Token(httpx2.Auth):
     """A bearer token that stays the same."""
 
     def __init__(self, token: str) -> None:
         self._header = f"Bearer {token}"
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Add the token."""
         request.headers["Authorization"] = self._header
         yield request
 
 
-class TokenFile(httpx.Auth):
+class TokenFile(httpx2.Auth):
     """A bearer token in a file that somebody else renews, such as a pod's service account token.
 
     Read again every minute, and at once when the API server no longer accepts the one in hand: a refused
@@ -49,13 +49,13 @@ class TokenFile(httpx.Auth):
         self._header = ""
         self._read_at = datetime.min.replace(tzinfo=UTC)
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Add the token; on 401 once more with the file's present one, if it differs."""
         if datetime.now(UTC) - self._read_at >= _REREAD_AFTER:
             self._read()
         sent = request.headers["Authorization"] = self._header
         response = yield request
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
             self._read()
             if self._header != sent:
                 request.headers["Authorization"] = self._header
@@ -79,7 +79,7 @@ class Plugin:
     api_version: str
 
 
-class PluginToken(httpx.Auth):
+class PluginToken(httpx2.Auth):
     """A bearer token that a plugin makes when the last one has ended or was refused.
 
     Plugins that answer with a client certificate are not supported.
@@ -96,11 +96,13 @@ class PluginToken(httpx.Auth):
         self._ends: datetime | None = None
         self._one_at_a_time = asyncio.Lock()
 
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+    async def async_auth_flow(
+        self, request: httpx2.Request
+    ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Add the token; on 401 once more with a fresh one."""
         sent = request.headers["Authorization"] = await self._fresh(refused="")
         response = yield request
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
             request.headers["Authorization"] = await self._fresh(refused=sent)
             yield request
 

@@ -12,7 +12,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode, urlsplit
 
-import httpx
+import httpx2
 import msgspec
 
 from sandkit_server.core.port_errors import NotFound, PortError, Unavailable
@@ -83,7 +83,7 @@ class HttpCluster:
         field_manager: str,
         namespace: str | None = None,
         limits: Limits | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         """Open nothing yet.
 
@@ -99,19 +99,19 @@ class HttpCluster:
         self._manager = field_manager
         self._server = connection.server.rstrip("/")
         self._extensions: dict[str, Any] = {
-            "timeout": httpx.Timeout(limits.answer, connect=limits.connect).as_dict()
+            "timeout": httpx2.Timeout(limits.answer, connect=limits.connect).as_dict()
         }
         if connection.server_name:
             self._extensions["sni_hostname"] = connection.server_name
         self._headers = {"Accept": _JSON, "User-Agent": field_manager}
         self.traffic: Counter[tuple[str, str, int]] = Counter()
-        self._client = httpx.AsyncClient(
+        self._client = httpx2.AsyncClient(
             verify=connection.tls if connection.tls is not None else False,
             auth=connection.auth,
             proxy=connection.proxy,
             # As every Kubernetes client: the environment may name a proxy, but loopback is never proxied.
             trust_env=urlsplit(self._server).hostname not in _LOOPBACK,
-            limits=httpx.Limits(
+            limits=httpx2.Limits(
                 max_connections=limits.connections,
                 # Each request looks at every idle connection; more than this cost more than they save.
                 max_keepalive_connections=_IDLE_CONNECTIONS,
@@ -162,9 +162,9 @@ class HttpCluster:
         call = get(resource, "")
         prefix = f"apis/{resource.group}" if resource.group else "api"
         url = f"{self._server}/{prefix}/{resource.version}"
-        request = httpx.Request("GET", url, headers=self._headers, extensions=self._extensions)
+        request = httpx2.Request("GET", url, headers=self._headers, extensions=self._extensions)
         response = await self._exchange(call, request)
-        if response.status_code == httpx.codes.NOT_FOUND:
+        if response.status_code == httpx2.codes.NOT_FOUND:
             return False
         if not response.is_success:
             raise answers.refusal(call, response, self._namespace)
@@ -195,7 +195,7 @@ class HttpCluster:
         self, call: Call, parameters: Mapping[str, str], version: str
     ) -> AsyncGenerator[Event, None]:
         request = self._request(call, parameters)
-        patience = httpx.Timeout(self._limits.silence, connect=self._limits.connect)
+        patience = httpx2.Timeout(self._limits.silence, connect=self._limits.connect)
         request.extensions["timeout"] = patience.as_dict()
         status = 0
         try:
@@ -208,7 +208,7 @@ class HttpCluster:
                 yield Event(Change.BOOKMARK, {"metadata": {"resourceVersion": version}})
                 async for event in decode_events(response.aiter_bytes()):
                     yield event
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise _broken(call, error) from error
         except ConfigurationError as error:
             raise _no_credentials(error) from error
@@ -230,26 +230,26 @@ class HttpCluster:
     async def _answered(self, call: Call, parameters: Mapping[str, str]) -> Object:
         return answers.decode((await self._response(call, parameters)).content)
 
-    async def _response(self, call: Call, parameters: Mapping[str, str]) -> httpx.Response:
+    async def _response(self, call: Call, parameters: Mapping[str, str]) -> httpx2.Response:
         attempts = 2 if call.verb in _READS else 1
         while True:
             attempts -= 1
             try:
                 response = await self._exchange(call, self._request(call, parameters))
             except Unavailable as error:
-                if attempts and isinstance(error.__cause__, (httpx.ReadError, httpx.RemoteProtocolError)):
+                if attempts and isinstance(error.__cause__, (httpx2.ReadError, httpx2.RemoteProtocolError)):
                     continue
                 raise
             if response.is_success:
                 return response
             raise answers.refusal(call, response, self._namespace)
 
-    async def _exchange(self, call: Call, request: httpx.Request) -> httpx.Response:
+    async def _exchange(self, call: Call, request: httpx2.Request) -> httpx2.Response:
         status = 0
         try:
             response = await self._client.send(request)
             status = response.status_code
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise _broken(call, error) from error
         except ConfigurationError as error:
             raise _no_credentials(error) from error
@@ -261,7 +261,7 @@ class HttpCluster:
         verb, resource = answers.permission(call)
         self.traffic[verb, resource, status] += 1
 
-    def _request(self, call: Call, parameters: Mapping[str, str]) -> httpx.Request:
+    def _request(self, call: Call, parameters: Mapping[str, str]) -> httpx2.Request:
         # Made whole here: the client's own way merges URL, parameters, headers and cookies at every request,
         # a seventh of the work of a write.
         url = self._url(call)
@@ -270,7 +270,7 @@ class HttpCluster:
         body = _body(call)
         content = None if body is None else msgspec.json.encode(body)
         stated = {} if body is None else {"Content-Type": call.patch_type or _JSON}
-        return httpx.Request(
+        return httpx2.Request(
             _METHODS[call.verb],
             url,
             headers={**self._headers, **stated},
@@ -329,8 +329,8 @@ def _delete_options(call: Call) -> Mapping[str, Any]:
     return options
 
 
-def _broken(call: Call, error: httpx.HTTPError) -> PortError:
-    what = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "cannot be reached"
+def _broken(call: Call, error: httpx2.HTTPError) -> PortError:
+    what = "did not answer in time" if isinstance(error, httpx2.TimeoutException) else "cannot be reached"
     reason = str(error) or type(error).__name__
     verb, resource = answers.permission(call)
     return Unavailable(f"the API server {what} ({verb} {resource}: {reason})")

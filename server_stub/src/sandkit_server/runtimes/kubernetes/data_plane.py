@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-import httpx
+import httpx2
 
 from sandkit_server.core import access
 from sandkit_server.core.errors import ErrorCode, SandkitError
@@ -62,13 +62,13 @@ class PodDataPlane:
         self._settings = settings
         self._clock = clock
         self._tokens = access.AccessTokens(settings.endpoint_secret)
-        self._client = httpx.AsyncClient(
+        self._client = httpx2.AsyncClient(
             # Pods are reached directly, whatever proxy the environment names for the world outside.
             trust_env=False,
             # Plain HTTP only; the default would load every authority of the machine for nothing.
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             follow_redirects=False,
-            timeout=httpx.Timeout(settings.answer_seconds, connect=_CONNECT_SECONDS),
+            timeout=httpx2.Timeout(settings.answer_seconds, connect=_CONNECT_SECONDS),
         )
 
     async def close(self) -> None:
@@ -113,9 +113,9 @@ class PodDataPlane:
                 return DataPlaneAnswer(
                     status=response.status_code, body=bytes(body), headers=dict(response.headers)
                 )
-        except httpx.TimeoutException as error:
+        except httpx2.TimeoutException as error:
             raise unavailable("The sandbox's port did not answer in time.") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise unavailable("The sandbox's port cannot be reached.") from error
 
     async def _extend(self, workload: Workload) -> None:

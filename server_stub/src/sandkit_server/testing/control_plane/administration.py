@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import httpx
+import httpx2
 import yaml
 
 from sandkit_server.testing.control_plane.identities import Address, Identity
@@ -27,7 +27,7 @@ class Administration:
     def __init__(self, address: Address, identity: Identity) -> None:
         connection = address.connection(identity, "default")
         self._address = address
-        self._client = httpx.Client(
+        self._client = httpx2.Client(
             base_url=connection.server, verify=connection.tls or False, auth=connection.auth, trust_env=False,
             timeout=30.0,
         )  # fmt: skip
@@ -41,7 +41,7 @@ class Administration:
     def get(self, path: str) -> Json | None:
         """The object at a path of the API, or ``None``."""
         response = self._client.get(path)
-        return None if response.status_code == httpx.codes.NOT_FOUND else _content(response)
+        return None if response.status_code == httpx2.codes.NOT_FOUND else _content(response)
 
     def exists(self, path: str) -> bool:
         """Whether there is an object at that path."""
@@ -60,7 +60,7 @@ class Administration:
     def delete(self, path: str) -> None:
         """Delete an object; nothing happens if there is none."""
         response = self._client.delete(path)
-        if response.status_code != httpx.codes.NOT_FOUND:
+        if response.status_code != httpx2.codes.NOT_FOUND:
             _content(response)
 
     # --- namespaces and accounts ------------------------------------------------------------------------
@@ -114,7 +114,7 @@ class Administration:
         """Whether the API server says that it is ready."""
         try:
             return self._client.get("/readyz").is_success
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return False
 
     def has_default_account(self) -> bool:
@@ -164,7 +164,7 @@ class Administration:
         return all(self._client.get(kind).is_success for kind in kinds)
 
 
-def _content(response: httpx.Response) -> Json:
+def _content(response: httpx2.Response) -> Json:
     if not response.is_success:
         request = response.request
         raise RuntimeError(

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import httpx
+import httpx2
 
 from sandkit_server.kubernetes.connection import Connection
 from sandkit_server.testing.control_plane import flags
@@ -126,7 +126,7 @@ class ControlPlane:
     def compact(self) -> int:
         """Let etcd forget every version but the present ones; gives the revision it kept."""
         url = f"http://127.0.0.1:{self._etcd_port}/v3/kv"
-        with httpx.Client(trust_env=False) as client:
+        with httpx2.Client(trust_env=False) as client:
             answer = client.post(f"{url}/range", json={"key": "AA==", "limit": 1}).raise_for_status().json()
             revision = int(answer["header"]["revision"])
             client.post(f"{url}/compaction", json={"revision": revision, "physical": True}).raise_for_status()

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=form)
-    for talkative in ("httpx", "sandkit_server.access"):
+    for talkative in ("httpx2", "sandkit_server.access"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     keys = Keys(
         api=os.environ["OPEN_SANDBOX_API_KEY"],

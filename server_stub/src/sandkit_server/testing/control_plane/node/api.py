@@ -7,7 +7,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Final, Self
 
-import httpx
+import httpx2
 import msgspec
 
 from sandkit_server.kubernetes import watch
@@ -35,13 +35,13 @@ class NodeApi:
     """Requests as one identity; an async context manager. Raises :class:`Refused`."""
 
     def __init__(self, connection: Connection) -> None:
-        self._client = httpx.AsyncClient(
+        self._client = httpx2.AsyncClient(
             base_url=connection.server,
             verify=connection.tls if connection.tls is not None else False,
             auth=connection.auth,
             trust_env=False,
-            timeout=httpx.Timeout(30.0),
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
+            timeout=httpx2.Timeout(30.0),
+            limits=httpx2.Limits(max_connections=32, max_keepalive_connections=32),
         )
 
     async def __aenter__(self) -> Self:
@@ -57,7 +57,7 @@ class NodeApi:
         try:
             return await self._send("GET", path)
         except Refused as refusal:
-            if refusal.status == httpx.codes.NOT_FOUND:
+            if refusal.status == httpx2.codes.NOT_FOUND:
                 return None
             raise
 
@@ -79,7 +79,7 @@ class NodeApi:
         try:
             await self._send("DELETE", path, options)
         except Refused as refusal:
-            if refusal.status not in (httpx.codes.NOT_FOUND, httpx.codes.CONFLICT):
+            if refusal.status not in (httpx2.codes.NOT_FOUND, httpx2.codes.CONFLICT):
                 raise
 
     async def list(self, path: str, parameters: Mapping[str, str] | None = None) -> tuple[list[Json], str]:
@@ -99,7 +99,7 @@ class NodeApi:
             "timeoutSeconds": str(_WATCH_SECONDS),
         }
         request = self._client.build_request("GET", path, params=asked)
-        request.extensions["timeout"] = httpx.Timeout(30.0, read=_WATCH_SECONDS + 30.0).as_dict()
+        request.extensions["timeout"] = httpx2.Timeout(30.0, read=_WATCH_SECONDS + 30.0).as_dict()
         try:
             response = await self._client.send(request, stream=True)
             async with aclosing(response):
@@ -110,7 +110,7 @@ class NodeApi:
                     if event.type == "ERROR":
                         raise Refused(int(event.object.get("code") or 0), str(event.object.get("message")))
                     yield event
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise Refused(0, f"watching {path}: {str(error) or type(error).__name__}") from error
 
     async def _send(
@@ -126,7 +126,7 @@ class NodeApi:
             response = await self._client.request(
                 method, path, content=content, params=parameters, headers={"Content-Type": media}
             )
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise Refused(0, f"{method} {path}: {str(error) or type(error).__name__}") from error
         if not response.is_success:
             raise Refused(response.status_code, f"{method} {path}: {response.text[:500]}")
