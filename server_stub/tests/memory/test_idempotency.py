@@ -96,3 +96,21 @@ async def test_snapshots_by_key(world: World) -> None:
     # The repeat is answered although its source could not be snapshotted any more.
     await world.delete(sandbox_id)
     assert (await world.service.create_snapshot(sandbox_id, "n", CALLER, "k")).id == first.id
+
+
+async def test_the_end_of_a_delete_does_not_take_the_claims_of_the_next_create_with_the_same_key(
+    world: World,
+) -> None:
+    """The claim got no owner, so only the sweep stands between the delete and the next create."""
+    await world.fault("claim.patch")
+    first = await world.create(claim("mine"), key="k")
+    gate = await world.gate("claim.list")
+    deleting = asyncio.ensure_future(world.delete(first.id))
+    await world.held(gate)
+    creating = asyncio.ensure_future(world.create(claim("mine"), key="k"))
+    await asyncio.sleep(0.05)
+    await world.control.remove_gate(gate)
+    await deleting
+    again = await creating
+    assert again.id == first.id
+    assert "mine" in world.census()["volumes"]

@@ -117,9 +117,18 @@ class Creation:
         await asyncio.wait({task})
         if not task.cancelled() and task.exception() is None:
             _log.info("sandbox %s: its caller hung up, deleting it", sandbox_id)
-            await self._removal.roll_back(sandbox_id, ownership.Rollback.DELETE_THEN_SWEEP)
+            async with self._removal.turns.of(sandbox_id):
+                await self._removal.roll_back(sandbox_id, ownership.Rollback.DELETE_THEN_SWEEP)
 
     async def _make(self, sandbox_id: str, request: CreateSandbox, digest: str, keyed: bool) -> Sandbox:
+        async with self._removal.turns.of(sandbox_id):
+            made = await self._place(sandbox_id, request, digest, keyed)
+        return made if isinstance(made, Sandbox) else await self._made(made)
+
+    async def _place(
+        self, sandbox_id: str, request: CreateSandbox, digest: str, keyed: bool
+    ) -> Sandbox | Workload:
+        """The new workload with its claims; or what an earlier create under the same key has made."""
         if keyed and (existing := await self._existing(sandbox_id, digest)):
             return existing
         spec = await self._spec(sandbox_id, request, digest)
@@ -137,7 +146,7 @@ class Creation:
         except Exception as error:
             raise await self._failed(sandbox_id, stage, error, request.pool_ref) from error
         await self._claims.own(workload, managed)
-        return await self._made(workload)
+        return workload
 
     async def _preflight(self, spec: WorkloadSpec) -> None:
         try:
@@ -154,7 +163,9 @@ class Creation:
             await self._readiness.await_ready(sandbox.id, sandbox.created_at)
             return (await self._ports.workloads.get(sandbox.id)).sandbox
         except Exception as error:
-            raise await self._failed(sandbox.id, CreateStage.READY, error, None) from error
+            async with self._removal.turns.of(sandbox.id):
+                failure = await self._failed(sandbox.id, CreateStage.READY, error, None)
+            raise failure from error
 
     async def _existing(self, sandbox_id: str, digest: str) -> Sandbox | None:
         try:

@@ -11,7 +11,7 @@ from sandkit_server.core.claims import ClaimKeeper
 from sandkit_server.core.creation import Creation
 from sandkit_server.core.model import SandboxState
 from sandkit_server.core.policy import Policy
-from sandkit_server.core.port_errors import NotFound, PortError
+from sandkit_server.core.port_errors import PortError
 from sandkit_server.core.ports import Claim, Clock, Workload, WorkloadProvider
 from sandkit_server.core.readiness import Readiness
 from sandkit_server.core.removal import Removal
@@ -53,7 +53,7 @@ class Reconciler:
         living = {workload.sandbox.id for workload in workloads}
         born_before = ownership.oldest_possible_create(clock.now(), policy, starting=starting)
         for claim in ownership.orphaned(managed, living, self._creation.under_way, born_before):
-            await _isolated(f"reclaiming claim {claim.name}", self._reclaim(claim))
+            await _isolated(f"reclaiming claim {claim.name}", self._removal.reclaim(claim))
         for workload in workloads:
             await _isolated(f"finishing sandbox {workload.sandbox.id}", self._finish(workload, managed))
 
@@ -64,15 +64,6 @@ class Reconciler:
         except PortError as error:
             _log.warning("claims are not seen to: %s", error)
             return []
-
-    async def _reclaim(self, claim: Claim) -> None:
-        sandbox_id = ownership.manager_of(claim)
-        assert sandbox_id is not None
-        try:
-            await self._workloads.get(sandbox_id)
-        except NotFound:
-            _log.info("claim %s: sandbox %s is gone, deleting the claim", claim.name, sandbox_id)
-            await self._claims.discard(claim)
 
     async def _finish(self, workload: Workload, managed: Sequence[Claim]) -> None:
         sandbox = workload.sandbox
@@ -85,9 +76,18 @@ class Reconciler:
             self._readiness.watch(sandbox.id, sandbox.created_at)
         if sandbox.status.state is SandboxState.STOPPING:
             # Its delete was accepted; whoever should have swept afterwards may have died (VOL-25).
-            await self._claims.sweep(sandbox.id)
+            await self._removal.finish(sandbox.id)
         else:
-            await self._claims.own(workload, managed)
+            await self._own(workload, managed)
+
+    async def _own(self, workload: Workload, managed: Sequence[Claim]) -> None:
+        """Add owners that are missing, unless the id has been taken again since the look began."""
+        sandbox_id, owner = workload.sandbox.id, ownership.owner_reference(workload.ref)
+        if owner is not None and not ownership.claims_to_own(managed, sandbox_id, owner):
+            return
+        async with self._removal.turns.of(sandbox_id):
+            if (await self._workloads.get(sandbox_id)).ref == workload.ref:
+                await self._claims.own(workload, managed)
 
 
 async def _isolated(what: str, step: Coroutine[Any, Any, None]) -> None:

@@ -10,22 +10,34 @@ from sandkit_server.core.model import SandboxState
 from sandkit_server.core.ownership import Rollback
 from sandkit_server.core.policy import Policy
 from sandkit_server.core.port_errors import AlreadyExists, NotFound, PortError, VersionConflict
-from sandkit_server.core.ports import WorkloadProvider
+from sandkit_server.core.ports import Claim, WorkloadProvider
 from sandkit_server.core.translation import translate, translate_delete
+from sandkit_server.core.turns import Turns
 
 _log = logging.getLogger(__name__)
 
 
 class Removal:
-    """The workload first; its managed claims only when that is gone (VOL-10)."""
+    """The workload first; its managed claims only when that is gone (VOL-10).
 
-    def __init__(self, workloads: WorkloadProvider, claims: ClaimKeeper, policy: Policy) -> None:
+    Attributes:
+        turns: Taken by whoever makes or takes away a sandbox.
+    """
+
+    def __init__(
+        self, workloads: WorkloadProvider, claims: ClaimKeeper, policy: Policy, turns: Turns
+    ) -> None:
         self._workloads = workloads
         self._claims = claims
         self._policy = policy
+        self.turns = turns
 
     async def delete(self, sandbox_id: str) -> None:
         """A user's delete. Raises SandkitError; an unknown id sweeps before it is refused (VOL-09)."""
+        async with self.turns.of(sandbox_id):
+            await self._delete(sandbox_id)
+
+    async def _delete(self, sandbox_id: str) -> None:
         try:
             workload = await self._workloads.get(sandbox_id)
         except NotFound as error:
@@ -40,7 +52,10 @@ class Removal:
         await self._claims.sweep(sandbox_id)
 
     async def roll_back(self, sandbox_id: str, rollback: Rollback) -> bool:
-        """Take back a failed create as decided; whether nothing of it is left but what a sweep missed."""
+        """Take back a failed create as decided; whether nothing of it is left but what a sweep missed.
+
+        The create has its turn.
+        """
         if rollback is Rollback.NOTHING:
             return True
         if rollback is Rollback.SWEEP:
@@ -59,6 +74,34 @@ class Removal:
 
     async def give_up(self, sandbox_id: str, reason: str, message: str) -> None:
         """Fail a workload that never got ready, release what it holds, then sweep (VOL-13)."""
+        async with self.turns.of(sandbox_id):
+            await self._give_up(sandbox_id, reason, message)
+
+    async def finish(self, sandbox_id: str) -> None:
+        """Sweep for a delete that was accepted, unless the id has been taken again (VOL-25)."""
+        async with self.turns.of(sandbox_id):
+            try:
+                workload = await self._workloads.get(sandbox_id)
+            except PortError as error:
+                if not ownership.may_sweep(error):
+                    raise
+            else:
+                if workload.sandbox.status.state is not SandboxState.STOPPING:
+                    return
+            await self._claims.sweep(sandbox_id)
+
+    async def reclaim(self, claim: Claim) -> None:
+        """Delete a managed claim if there is no workload it belongs to (VOL-24). Raises PortError."""
+        sandbox_id = ownership.manager_of(claim)
+        assert sandbox_id is not None, "a managed claim names its sandbox"
+        async with self.turns.of(sandbox_id):
+            try:
+                await self._workloads.get(sandbox_id)
+            except NotFound:
+                _log.info("claim %s: sandbox %s is gone, deleting the claim", claim.name, sandbox_id)
+                await self._claims.discard(claim)
+
+    async def _give_up(self, sandbox_id: str, reason: str, message: str) -> None:
         for _ in range(self._policy.contention_attempts):
             try:
                 workload = await self._workloads.get(sandbox_id)

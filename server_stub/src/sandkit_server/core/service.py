@@ -32,6 +32,7 @@ from sandkit_server.core.removal import Removal
 from sandkit_server.core.sandboxes import Sandboxes
 from sandkit_server.core.snapshots import Snapshots
 from sandkit_server.core.supervision import Supervisor
+from sandkit_server.core.turns import Turns
 
 _START_PATIENCE = 2.0
 _CLOSE_GRACE = 5.0
@@ -49,7 +50,8 @@ class LifecycleService:
         self._policy = policy
         self._supervisor = Supervisor()
         claims = ClaimKeeper(ports.claims, policy)
-        self._removal = Removal(ports.workloads, claims, policy)
+        turns = Turns()
+        self._removal = Removal(ports.workloads, claims, policy, turns)
         readiness = Readiness(ports.workloads, self._removal, ports.clock, policy, self._supervisor)
         self._creation = Creation(ports, policy, claims, self._removal, readiness, self._supervisor)
         self._reconciler = Reconciler(ports.workloads, claims, self._creation, readiness, self._removal)

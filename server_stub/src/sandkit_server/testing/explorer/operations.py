@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NoReturn, cast
 
@@ -18,6 +29,7 @@ from sandkit_server.core.reconciliation import Reconciler
 from sandkit_server.core.removal import Removal
 from sandkit_server.core.sandboxes import Sandboxes
 from sandkit_server.core.supervision import Supervisor
+from sandkit_server.core.turns import Turns
 from sandkit_server.kubernetes.cache import Cache
 from sandkit_server.kubernetes.calls import Call, Object
 from sandkit_server.kubernetes.resources import BATCH_SANDBOXES, Resource
@@ -112,6 +124,22 @@ class TapeClock:
         raise NotImplementedError(f"a program sleeps for {seconds} seconds")
 
 
+class _TapeTurns:
+    """Turns as the explorer has them; used as :class:`~sandkit_server.core.turns.Turns`."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+
+    @asynccontextmanager
+    async def of(self, sandbox_id: str) -> AsyncIterator[None]:
+        """Wait for the turn; it ends with the block."""
+        await self._tape.turn(sandbox_id)
+        try:
+            yield
+        finally:
+            self._tape.tell("turn over", sandbox_id)
+
+
 class _NoReadiness:
     """The watch of a new workload is a task of its own; what it may come to is an operation of its own."""
 
@@ -147,7 +175,8 @@ class ServerParts:
             self.clock,
         )
         self.claims = ClaimKeeper(KubernetesClaims(cluster), POLICY)
-        self.removal = Removal(self.workloads, self.claims, POLICY)
+        turns = cast(Turns, _TapeTurns(tape))
+        self.removal = Removal(self.workloads, self.claims, POLICY, turns)
         self.sandboxes = Sandboxes(self.workloads, self.clock, POLICY)
         ports = Ports(
             workloads=self.workloads,

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from functools import partial
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from sandkit_server.kubernetes.resources import Resource
 from sandkit_server.testing.explorer.boards import Board, Boards
-from sandkit_server.testing.explorer.programs import Library, Node, Program, Read
+from sandkit_server.testing.explorer.programs import Library, LookUp, Node, Program, Read, Turn
 
 # A node, and the number of the value it is given.
 Point = tuple[Node, int]
+
+
+class Others(NamedTuple):
+    """What other programs of the same process are at.
+
+    Attributes:
+        creates: Sandboxes whose create is under way.
+        turns: Sandboxes whose turn one of them has.
+    """
+
+    creates: tuple[str, ...] = ()
+    turns: frozenset[str] = frozenset()
+
+
+ALONE: Final = Others()
 
 
 class Processes:
@@ -23,44 +38,49 @@ class Processes:
         self._rests: dict[tuple[Any, ...], Node] = {}
         self._stalled: dict[tuple[Any, ...], tuple[Node, Board]] = {}
 
-    def rest(self, at: Point, view: Board, time: int, under_way: tuple[str, ...] = ()) -> Node:
+    def rest(self, at: Point, view: Board, time: int, others: Others = ALONE) -> Node:
         """Where a program waits for its next call or has ended, while the caches follow the board."""
         node, given = at
         part = node.program.part
-        key = (node.number, given, view if part is None else view[part], time, under_way)
+        key = (node.number, given, view if part is None else view[part], time, others)
         found = self._rests.get(key)
         if found is None:
-            look_up = partial(self._look_up, view, time, under_way)
+            look_up = partial(self._look_up, view, time, others)
             found = node.program.after(node, given, look_up)
-            while isinstance(found.request, Read):
-                found = found.program.after(found, look_up(found.program, found.request), look_up)
+            while (given_next := self._at_once(found, look_up, others)) is not None:
+                found = found.program.after(found, given_next, look_up)
             self._rests[key] = found
         return found
 
-    def rest_stalled(
-        self, at: Point, view: Board, time: int, under_way: tuple[str, ...] = ()
-    ) -> tuple[Node, Board]:
+    def rest_stalled(self, at: Point, view: Board, time: int, others: Others = ALONE) -> tuple[Node, Board]:
         """Likewise where caches have fallen behind, and what the program writes through them counts."""
-        node, given = at
-        key = (node.number, given, view, time, under_way)
+        key = (at[0].number, at[1], view, time, others)
         found = self._stalled.get(key)
         if found is None:
-            found = self._stalled[key] = self._go_on(at, view, time, under_way)
+            found = self._stalled[key] = self._go_on(at, view, time, others)
         return found
 
-    def _go_on(self, at: Point, view: Board, time: int, under_way: tuple[str, ...]) -> tuple[Node, Board]:
+    def _go_on(self, at: Point, view: Board, time: int, others: Others) -> tuple[Node, Board]:
         node, given = at
         while True:
-            look_up = partial(self._look_up, view, time, under_way)
+            look_up = partial(self._look_up, view, time, others)
             node = node.program.after(node, given, look_up)
             view = self._written(view, node.effects)
-            if not isinstance(node.request, Read):
+            following = self._at_once(node, partial(self._look_up, view, time, others), others)
+            if following is None:
                 return node, view
-            given = self._look_up(view, time, under_way, node.program, node.request)
+            given = following
 
-    def _look_up(
-        self, view: Board, time: int, under_way: tuple[str, ...], program: Program, read: Read
-    ) -> int:
+    def _at_once(self, node: Node, look_up: LookUp, others: Others) -> int | None:
+        """What a program is given without waiting: what it reads, and a turn that nobody else has."""
+        match node.request:
+            case Read() as read:
+                return look_up(node.program, read)
+            case Turn(name) if name not in others.turns:
+                return self._library.values.number(None)
+        return None
+
+    def _look_up(self, view: Board, time: int, others: Others, program: Program, read: Read) -> int:
         """The number of the value that a read gives."""
         boards, part = self._boards, program.part
         match read.what:
@@ -74,7 +94,7 @@ class Processes:
                 # Who lists a whole kind picks what is of its sandbox; the rest is left out beforehand.
                 return boards.select(view, resource, dict(pairs), part)
             case ("under way",):
-                return self._library.values.number(list(under_way))
+                return self._library.values.number(list(others.creates))
         raise LookupError(f"{program.name} reads {read.what}")
 
     def _written(self, view: Board, effects: tuple[tuple[Hashable, ...], ...]) -> Board:

@@ -33,13 +33,20 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Waits until no other program of this process is at work on the same sandbox."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """Has ended; ``outcome`` says how, in a word or a code."""
 
     outcome: str
 
 
-Request = Ask | Read | Done
+Request = Ask | Read | Turn | Done
 
 
 # What a program waits for before its first step.
@@ -62,18 +69,18 @@ class Tape:
         self._position = 0
         self._reading = reading
         self.effects: list[tuple[Hashable, ...]] = []
-        self.wanted: Call | None = None
+        self.wanted: Call | Turn | None = None
 
     async def ask(self, call: Call) -> Any:
         """The answer of the API server. Raises the error it refused with."""
-        if self._position == len(self._inputs):
-            if self.wanted is None:
-                self.wanted = call
-            raise Starved
-        answer = self._next()
+        answer = self._given(call)
         if isinstance(answer, PortError):
             raise raised_anew(answer)
         return answer
+
+    async def turn(self, name: str) -> None:
+        """Return when it is this program's turn; tell ``("turn over", name)`` when it ends."""
+        self._given(Turn(name))
 
     def read(self, *what: Hashable) -> Any:
         """Something of this process."""
@@ -88,6 +95,13 @@ class Tape:
         if self.wanted is None and self._position == len(self._inputs):
             self.effects.append(effect)
 
+    def _given(self, wanted: Call | Turn) -> Any:
+        if self._position == len(self._inputs):
+            if self.wanted is None:
+                self.wanted = wanted
+            raise Starved
+        return self._next()
+
     def _next(self) -> Any:
         self._position += 1
         return self._inputs[self._position - 1]
@@ -100,6 +114,7 @@ class Node:
     Attributes:
         effects: What it did to its process since the last input.
         inputs: Numbers of the values it was given.
+        turns: The sandboxes whose turn it has.
         children: The nodes behind one more input.
     """
 
@@ -108,6 +123,7 @@ class Node:
     request: Request
     effects: tuple[tuple[Hashable, ...], ...]
     inputs: tuple[int, ...]
+    turns: frozenset[str] = frozenset()
     children: dict[int, Node] = field(default_factory=dict)
 
 
@@ -127,7 +143,7 @@ class Program:
         self.part = part
         self._start = start
         self._library = library
-        self.root = library.add(self, START, (), ())
+        self.root = library.add(Node(len(library.nodes), self, START, (), ()))
 
     def after(self, node: Node, given: int, look_up: LookUp) -> Node:
         """The node behind one more input."""
@@ -143,7 +159,10 @@ class Program:
 
         def add(request: Request) -> Node:
             before, input_ = at
-            made = library.add(self, request, tuple(tape.effects), (*before.inputs, input_))
+            turns = before.turns | ({before.request.name} if isinstance(before.request, Turn) else set())
+            over = {str(effect[1]) for effect in tape.effects if effect[0] == "turn over"}
+            effects, inputs = tuple(tape.effects), (*before.inputs, input_)
+            made = library.add(Node(len(library.nodes), self, request, effects, inputs, turns - over))
             before.children[input_] = made
             tape.effects.clear()
             return made
@@ -170,11 +189,13 @@ class Program:
         finally:
             coroutine.close()
         assert tape.wanted is not None, "only a call starves a run"
+        if isinstance(tape.wanted, Turn):
+            return tape.wanted
         return Ask(tape.wanted, self._library.call_number(tape.wanted))
 
 
 class Library:
-    """Every node of every program, by number; number 0 is taken by none."""
+    """Every node of every program and every call they make, by number."""
 
     def __init__(self, values: Values) -> None:
         self.values = values
@@ -182,15 +203,8 @@ class Library:
         self.calls: list[Call] = []
         self._call_numbers: dict[str, int] = {}
 
-    def add(
-        self,
-        program: Program,
-        request: Request,
-        effects: tuple[tuple[Hashable, ...], ...],
-        inputs: tuple[int, ...],
-    ) -> Node:
-        """A new node."""
-        node = Node(len(self.nodes), program, request, effects, inputs)
+    def add(self, node: Node) -> Node:
+        """Keep a new node."""
         self.nodes.append(node)
         return node
 

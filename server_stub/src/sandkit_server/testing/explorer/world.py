@@ -9,8 +9,8 @@ from sandkit_server.core.port_errors import Exhausted, PortError, Unavailable
 from sandkit_server.kubernetes.calls import Verb
 from sandkit_server.testing.explorer.boards import Board, Boards, Slot
 from sandkit_server.testing.explorer.nature import describe, happenings
-from sandkit_server.testing.explorer.processes import Point, Processes
-from sandkit_server.testing.explorer.programs import Ask, Done, Library, Node, Program
+from sandkit_server.testing.explorer.processes import ALONE, Others, Point, Processes
+from sandkit_server.testing.explorer.programs import Ask, Done, Library, Node, Program, Turn
 from sandkit_server.testing.explorer.search import Step
 from sandkit_server.testing.explorer.setting import (
     ACCEPTED,
@@ -128,7 +128,9 @@ class World:
         """Everybody acts in turn and nothing fails; when all is quiet the server looks, then time passes."""
         for index, number in enumerate(state.programs):
             if number >= FIRST_NODE:
-                return next(self._answers(state, index, self._library.nodes[number - FIRST_NODE]))
+                step = next(self._answers(state, index, self._library.nodes[number - FIRST_NODE]), None)
+                if step is not None:
+                    return step
         if state.stalled:
             return self._followed(state, state.stalled)
         step = next(self._reconciliations(state), None)
@@ -151,7 +153,7 @@ class World:
         if index == self._look:
             return state.budget.looks > 0
         operation = self._setting.operations[index]
-        if operation.creates and self._setting.sandboxes[operation.sandbox] in self._under_way(state):
+        if operation.creates and self._setting.sandboxes[operation.sandbox] in self._creates(state):
             return False  # one server joins a repeated create to the one under way
         return state.time >= operation.time and all(
             state.programs[each] == ACCEPTED for each in operation.after
@@ -171,7 +173,12 @@ class World:
     def _answers(self, state: State, index: int, node: Node) -> Steps:
         """The call a program waits for is carried out; or it is not; or nobody is told."""
         ask = node.request
-        assert isinstance(ask, Ask), "a program under way waits for a call"
+        if isinstance(ask, Turn):
+            if ask.name not in self._others(state, index).turns:
+                label = f"server: {node.program.name}: it is its turn"
+                yield self._moved(state, index, (node, self._nothing), label, state.board, ())
+            return
+        assert isinstance(ask, Ask), "a program under way waits for a call or its turn"
         effect = self._boards.apply(state.board, ask.number, state.time)
         slots = () if effect.slot is None else (effect.slot,)
         what = self._text(node.number, effect.given)
@@ -203,11 +210,11 @@ class World:
     ) -> Step[State, str]:
         """A program goes on to its next call or its end."""
         server, controller = self._views(state, board, slots)
-        under_way = self._under_way(state) if index == self._look else ()
+        others = self._others(state, index)
         if state.stalled & BITS[SERVER]:
-            node, server = self._processes.rest_stalled(at, server, state.time, under_way)
+            node, server = self._processes.rest_stalled(at, server, state.time, others)
         else:
-            node = self._processes.rest(at, server, state.time, under_way)
+            node = self._processes.rest(at, server, state.time, others)
         change = self._verdicts.change(state.board, board, SERVER, state.time)
         begun, broken = self._verdicts.count(state.begun, change.begun), change.broken
         number = node.number + FIRST_NODE
@@ -223,8 +230,21 @@ class World:
         after = State(board, server, controller, state.stalled, state.time, programs, state.budget, begun)
         return Step(label, after, broken)
 
-    def _under_way(self, state: State) -> tuple[str, ...]:
-        """The sandboxes whose create has begun and not ended; a look leaves their claims alone."""
+    def _others(self, state: State, index: int) -> Others:
+        """What the server is at besides one program."""
+        nodes = self._library.nodes
+        turns = frozenset[str]().union(
+            *(
+                nodes[number - FIRST_NODE].turns
+                for place, number in enumerate(state.programs)
+                if number >= FIRST_NODE and place != index
+            )
+        )
+        creates = self._creates(state) if index == self._look else ()
+        return Others(creates, turns) if creates or turns else ALONE
+
+    def _creates(self, state: State) -> tuple[str, ...]:
+        """The sandboxes whose create has begun and not ended."""
         return tuple(
             self._setting.sandboxes[operation.sandbox]
             for operation, number in zip(self._setting.operations, state.programs, strict=False)
