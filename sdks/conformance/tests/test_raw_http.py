@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
+import httpx
 import pytest
 
 from sandkit_conformance.drivers.port import Call, Exchange
@@ -165,3 +166,23 @@ async def test_a_connection_on_which_the_server_broke_is_not_used_again() -> Non
         answers = [await driver.perform(Call(method, "/v1/sandboxes", 2.0)) for method in ("POST", "GET")]
         await driver.aclose()
     assert [(one.failure, (one.status or 0) < 500) for one in answers] == [(None, False), (None, True)]
+
+
+async def test_a_connection_on_which_the_server_broke_does_not_come_back_into_the_pool_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def break_down(handler: Handler) -> bool:
+        handler.raw(500, b"Internal Server Error", {"Content-Type": "text/plain"})
+        return True
+
+    closed: list[bool] = []
+    release = httpx.Response.aclose
+
+    async def look_and_release(response: httpx.Response) -> None:
+        # What the pool asks before it gives a connection away; of one that is closed it is true.
+        closed.append(response.extensions["network_stream"].get_extra_info("is_readable"))
+        await release(response)
+
+    monkeypatch.setattr(httpx.Response, "aclose", look_and_release)
+    assert (await ask(break_down)).status == 500
+    assert closed == [True]

@@ -80,17 +80,20 @@ class RawHttpDriver:
         try:
             received.status = response.status_code
             received.headers = response.headers.multi_items()
-            async for chunk in response.aiter_raw():
+            # The stream itself: `aiter_raw` gives the connection back as soon as the body has ended.
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            async for chunk in response.stream:
                 received.body += chunk
                 if len(received.body) > MAX_BODY:
                     raise _TooLargeError
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-                await response.aclose()
                 if response.status_code >= 500:
                     # Servers whose handler has broken close the connection without a word. Whoever had it
-                    # next would be told that the server had hung up on him.
+                    # next would be told that the server had hung up on him. Afterwards it were too late: in
+                    # the pool again, somebody may have it already.
                     await response.extensions["network_stream"].aclose()
+                await response.aclose()
 
     async def aclose(self) -> None:
         """Close the connection pool."""
