@@ -175,7 +175,7 @@ class Boards:
         if number is None:
             number = self._part_numbers[cells] = len(self._parts)
             self._parts.append(cells)
-        return (*board[: slot.part], number, *board[slot.part + 1 :])
+        return with_part(board, slot.part, number)
 
     def overlaid(self, board: Board, other: Board, slots: Iterable[Slot]) -> Board:
         """``board`` with some cells as they are on another one."""
@@ -229,3 +229,8 @@ class Boards:
             }
             given = self._lists[number, seen] = self._library.values.number(listed)
         return given
+
+
+def with_part(board: Board, part: int, number: int) -> Board:
+    """The board that differs in one part."""
+    return (*board[:part], number, *board[part + 1 :])

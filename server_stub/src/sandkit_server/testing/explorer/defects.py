@@ -13,7 +13,6 @@ from sandkit_server.controller.decisions.steps import delete_pod
 from sandkit_server.core import ownership
 from sandkit_server.core.claims import ClaimKeeper
 from sandkit_server.core.ports import Claim, ClaimTemplate
-from sandkit_server.core.reconciliation import Reconciler
 from sandkit_server.core.removal import Removal
 from sandkit_server.kubernetes import calls, standing
 from sandkit_server.kubernetes.calls import Object
@@ -219,7 +218,7 @@ _DEFECTS: Final = (
         finds="is deleted, and the sandbox lives",
         substitutions=(
             *swap(ownership, "orphaned", _forget_creates),
-            *swap(Reconciler, "_reclaim", lambda _original: _discard),
+            *swap(Removal, "reclaim", lambda _original: _discard),
         ),
     ),
     Defect(
@@ -260,7 +259,7 @@ _DEFECTS: Final = (
 )
 
 
-async def _discard(self: Reconciler, claim: Claim) -> None:
+async def _discard(self: Removal, claim: Claim) -> None:
     await self._claims.discard(claim)
 
 

@@ -16,14 +16,21 @@ L = TypeVar("L")
 
 
 class Step(NamedTuple, Generic[S, L]):
-    """Something that can happen: its name, the state it leads to, and the promise it breaks, if any.
+    """Something that can happen.
 
     From one state, steps of the same label lead to the same state.
+
+    Attributes:
+        label: Its name.
+        state: What it leads to.
+        broken: The promise it breaks, if any.
+        writes: Numbers of the writes it sent, for who wants to send them again.
     """
 
     label: L
     state: S
     broken: str | None = None
+    writes: tuple[int, ...] = ()
 
 
 class Model(Protocol[S, L]):
@@ -152,7 +159,7 @@ class Search(Generic[S, L]):
         following: list[S] = []
         for number, state in enumerate(level):
             here = hash(state)
-            for label, reached, broken in self._model.steps(state):
+            for label, reached, broken, _ in self._model.steps(state):
                 outcome.steps += 1
                 if broken is not None:
                     outcome.finding = Finding(message=broken, trace=(*self._trace(here), label))

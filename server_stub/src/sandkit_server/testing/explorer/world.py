@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from sandkit_server.core.port_errors import Exhausted, PortError, Unavailable
 from sandkit_server.kubernetes.calls import Verb
-from sandkit_server.testing.explorer.boards import Board, Boards, Slot
+from sandkit_server.testing.explorer.boards import Board, Boards, Slot, with_part
 from sandkit_server.testing.explorer.nature import describe, happenings
+from sandkit_server.testing.explorer.passes import Pass, Passes
 from sandkit_server.testing.explorer.processes import ALONE, Others, Point, Processes
 from sandkit_server.testing.explorer.programs import Ask, Done, Library, Node, Program, Turn
 from sandkit_server.testing.explorer.search import Step
@@ -28,8 +29,17 @@ from sandkit_server.testing.explorer.setting import (
 from sandkit_server.testing.explorer.verdicts import SUCCESS, Verdicts
 
 _NO_LUCK: Final = Budget()
+_READS: Final = frozenset({Verb.GET, Verb.LIST})
 
 Steps = Iterator[Step[State, str]]
+
+
+class _Carried(NamedTuple):
+    """What came of a call: the board, what it touched, and its number if it was a write that was sent."""
+
+    board: Board
+    slots: tuple[Slot, ...] = ()
+    writes: tuple[int, ...] = ()
 
 
 class _Event(NamedTuple):
@@ -41,15 +51,7 @@ class _Event(NamedTuple):
     slots: tuple[Slot, ...]
     misfortune: bool
     actor: str
-
-
-class _Pass(NamedTuple):
-    """What the controller does about one object: the part and its view of it afterwards."""
-
-    label: str
-    board: int
-    view: int
-    slot: Slot | None
+    writes: tuple[int, ...]
 
 
 class World:
@@ -64,7 +66,7 @@ class World:
         self._last = len(boards.instants) - 1
         self._look = len(setting.operations)
         self._events: dict[tuple[int, int, int], list[_Event]] = {}
-        self._passes: dict[tuple[int, ...], list[_Pass]] = {}
+        self._passes = Passes(setting.controllers, library, boards, self._processes)
         self._texts: dict[tuple[int, int], str] = {}
         self._nothing = library.values.number(None)
         self._lost = library.values.number(Unavailable("the connection broke"))
@@ -164,7 +166,7 @@ class World:
             state = state._replace(budget=state.budget._replace(looks=state.budget.looks - 1))
         root = self._program(index).root
         label = f"server: {root.program.name} begins"
-        return self._moved(state, index, (root, self._nothing), label, state.board, ())
+        return self._moved(state, index, (root, self._nothing), label, _Carried(state.board))
 
     def _program(self, index: int) -> Program:
         setting = self._setting
@@ -176,23 +178,25 @@ class World:
         if isinstance(ask, Turn):
             if ask.name not in self._others(state, index).turns:
                 label = f"server: {node.program.name}: it is its turn"
-                yield self._moved(state, index, (node, self._nothing), label, state.board, ())
+                yield self._moved(state, index, (node, self._nothing), label, _Carried(state.board))
             return
         assert isinstance(ask, Ask), "a program under way waits for a call or its turn"
         effect = self._boards.apply(state.board, ask.number, state.time)
         slots = () if effect.slot is None else (effect.slot,)
+        writes = () if ask.call.verb in _READS else (ask.number,)
+        carried, nothing = _Carried(effect.board, slots, writes), _Carried(state.board)
         what = self._text(node.number, effect.given)
-        yield self._moved(state, index, (node, effect.given), what, effect.board, slots)
+        yield self._moved(state, index, (node, effect.given), what, carried)
         if not state.budget.faults:
             return
         state = state._replace(budget=state.budget._replace(faults=state.budget.faults - 1))
         lost = (node, self._lost)
-        yield self._moved(state, index, lost, f"{what}: not done, no answer", state.board, ())
+        yield self._moved(state, index, lost, f"{what}: not done, no answer", nothing)
         if effect.board != state.board:
-            yield self._moved(state, index, lost, f"{what}: done, no answer", effect.board, slots)
+            yield self._moved(state, index, lost, f"{what}: done, no answer", carried)
         if ask.call.verb is Verb.CREATE:
             refused = (node, self._refused)
-            yield self._moved(state, index, refused, f"{what}: refused by quota", state.board, ())
+            yield self._moved(state, index, refused, f"{what}: refused by quota", nothing)
 
     def _text(self, node: int, given: int) -> str:
         """A call of a program and how it was answered, in one line."""
@@ -205,10 +209,9 @@ class World:
             self._texts[node, given] = text
         return text
 
-    def _moved(
-        self, state: State, index: int, at: Point, label: str, board: Board, slots: Sequence[Slot]
-    ) -> Step[State, str]:
+    def _moved(self, state: State, index: int, at: Point, label: str, carried: _Carried) -> Step[State, str]:
         """A program goes on to its next call or its end."""
+        board, slots, writes = carried
         server, controller = self._views(state, board, slots)
         others = self._others(state, index)
         if state.stalled & BITS[SERVER]:
@@ -228,7 +231,7 @@ class World:
                 broken = broken or untrue
         programs = (*state.programs[:index], number, *state.programs[index + 1 :])
         after = State(board, server, controller, state.stalled, state.time, programs, state.budget, begun)
-        return Step(label, after, broken)
+        return Step(label, after, broken, writes)
 
     def _others(self, state: State, index: int) -> Others:
         """What the server is at besides one program."""
@@ -253,70 +256,40 @@ class World:
 
     def _looked(self, state: State) -> Step[State, str] | None:
         """A whole look while nothing else happens, if it changes anything."""
-        board, labels, broken = state.board, [], None
+        board, labels, writes, broken = state.board, [], list[int](), None
         node = self._processes.rest((self._setting.look.root, self._nothing), board, state.time)
         while isinstance(node.request, Ask):
             effect = self._boards.apply(board, node.request.number, state.time)
             if effect.board != board:
                 labels.append(describe(node.request.call))
+                writes.append(node.request.number)
                 change = self._verdicts.change(board, effect.board, SERVER, state.time)
                 board, broken = effect.board, broken or change.broken
             node = self._processes.rest((node, effect.given), board, state.time)
         if board == state.board:
             return None
         after = state._replace(board=board, server=board, controller=board)
-        return Step(f"server: look: {'; '.join(labels)}", after, broken)
+        return Step(f"server: look: {'; '.join(labels)}", after, broken, tuple(writes))
 
     # --- the controller
 
     def _reconciliations(self, state: State) -> Steps:
         """The next write for each object that asks for one, decided and carried out as one step."""
         stalled = state.stalled & BITS[CONTROLLER]
-        board, view, shared = state.board, state.controller, state.board[-1]
-        for part, number in enumerate(view):
-            key = (part, number, board[part], shared, state.time, stalled)
-            passes = self._passes.get(key)
-            if passes is None:
-                passes = self._passes[key] = list(self._reconciled(state, part))
-            for each in passes:
+        for part in range(len(state.board)):
+            for each in self._passes.of(
+                state.board, state.controller, part, state.time, stalled=bool(stalled)
+            ):
                 yield self._wrote(state, part, each)
 
-    def _reconciled(self, state: State, part: int) -> Iterator[_Pass]:
-        for key in self._boards.state(state.controller, 0, part).taken():
-            program = self._setting.controllers.program(key)
-            if program is not None:
-                made = self._pass(state, program, part)
-                if made is not None:
-                    yield made
-
-    def _pass(self, state: State, program: Program, part: int) -> _Pass | None:
-        """One pass up to its first write that takes effect; reads and refusals lead on."""
-        stalled, view, board = state.stalled & BITS[CONTROLLER], state.controller, state.board
-        at, label = (program.root, self._nothing), f"controller: {program.name}: learns of a refusal"
-        while True:
-            if stalled:
-                node, view = self._processes.rest_stalled(at, view, state.time)
-            else:
-                node = self._processes.rest(at, board, state.time)
-            if not isinstance(node.request, Ask) or board != state.board:
-                break
-            effect = self._boards.apply(board, node.request.number, state.time)
-            if effect.board != board:
-                label = f"controller: {describe(node.request.call)}"
-            board, at = effect.board, (node, effect.given)
-            slot = effect.slot
-        if board == state.board:
-            return None if view == state.controller else _Pass(label, board[part], view[part], None)
-        return _Pass(label, board[part], view[part], slot)
-
-    def _wrote(self, state: State, part: int, done: _Pass) -> Step[State, str]:
-        board = _with(state.board, part, done.board)
-        view = _with(state.controller, part, done.view)
+    def _wrote(self, state: State, part: int, done: Pass) -> Step[State, str]:
+        board = with_part(state.board, part, done.board)
+        view = with_part(state.controller, part, done.view)
         slots = () if done.slot is None else (done.slot,)
         server, controller = self._views(state, board, slots, controller=view)
         change = self._verdicts.change(state.board, board, CONTROLLER, state.time)
         after = state._replace(board=board, server=server, controller=controller)
-        return Step(done.label, after, change.broken)
+        return Step(done.label, after, change.broken, done.writes)
 
     # --- everything else
 
@@ -330,22 +303,30 @@ class World:
     def _happenings(self, board: Board, time: int, part: int) -> Iterator[_Event]:
         """What can happen to one part; it sees no other, as no object refers to another part's."""
         for happening in happenings(self._boards.state(board, time, part)):
-            after, slots = board, []
-            for call in happening.calls:
-                effect = self._boards.apply(after, self._library.call_number(call), time)
+            after, slots, writes = board, [], [self._library.call_number(each) for each in happening.calls]
+            for number in writes:
+                effect = self._boards.apply(after, number, time)
                 after = effect.board
                 if effect.slot is not None:
                     slots.append(effect.slot)
             if after[part] != board[part]:
                 label = f"{happening.actor}: {happening.label}"
-                yield _Event(label, part, after[part], tuple(slots), happening.misfortune, happening.actor)
+                yield _Event(
+                    label,
+                    part,
+                    after[part],
+                    tuple(slots),
+                    happening.misfortune,
+                    happening.actor,
+                    tuple(writes),
+                )
 
     def _happened(self, state: State, event: _Event) -> Step[State, str]:
-        board = _with(state.board, event.part, event.after)
+        board = with_part(state.board, event.part, event.after)
         server, controller = self._views(state, board, event.slots)
         change = self._verdicts.change(state.board, board, event.actor, state.time)
         after = state._replace(board=board, server=server, controller=controller)
-        return Step(event.label, after, change.broken)
+        return Step(event.label, after, change.broken, event.writes)
 
     def _luck(self, state: State) -> Steps:
         """Time passes, the server dies, a watch falls behind or comes back."""
@@ -412,7 +393,3 @@ class World:
 def _only(board: Board, part: int) -> Board:
     """One sandbox's part, and what is nobody's."""
     return tuple(number if place in {part, len(board) - 1} else 0 for place, number in enumerate(board))
-
-
-def _with(board: Board, part: int, number: int) -> Board:
-    return (*board[:part], number, *board[part + 1 :])
