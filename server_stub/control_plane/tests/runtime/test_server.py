@@ -265,9 +265,12 @@ async def test_a_claim_that_may_not_be_made_but_is_there_is_mounted(place: Place
     await until(runtime.service, made.id, SandboxState.RUNNING)
 
 
-async def test_without_a_permission_to_list_it_does_not_start(place: Place) -> None:
-    rules = [{"apiGroups": ["sandbox.opensandbox.io"], "resources": ["*"], "verbs": ["get", "create"]}]
-    with pytest.raises(StartError, match="may not list batchsandboxes"):
+@pytest.mark.parametrize("verbs", [["get", "create"], ["get", "list", "create"]])
+async def test_without_a_permission_to_list_and_watch_it_does_not_start(
+    place: Place, verbs: list[str]
+) -> None:
+    rules = [{"apiGroups": ["sandbox.opensandbox.io"], "resources": ["*"], "verbs": verbs}]
+    with pytest.raises(StartError, match=r"may not (list|watch) .*: grant its account get, list and watch"):
         await (await _as(place, "blind", rules)).server()
 
 

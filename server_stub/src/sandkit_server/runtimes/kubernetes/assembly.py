@@ -177,6 +177,11 @@ class KubernetesRuntime:
                         raise self._refusal(cache.resource, trouble)
             finally:
                 synced.cancel()
+        # A watch that is refused is refused at once; without it a sandbox would never be seen to change.
+        await asyncio.sleep(_GLANCE_SECONDS)
+        for cache in self._caches:
+            if isinstance(cache.trouble, Forbidden):
+                raise self._refusal(cache.resource, cache.trouble)
 
     def _refusal(self, resource: Resource, trouble: PortError | None) -> StartError:
         name, namespace = resource.full_name, self._cluster.namespace

@@ -33,7 +33,7 @@ class Witness:
         self._testimony = testimony
         self._supervisor = supervisor
         self._writing: set[str] = set()
-        self.stop = cache.subscribe(self._changed)
+        cache.subscribe(self._changed)
 
     def _changed(self, before: Object | None, after: Object | None) -> None:  # noqa: ARG002
         if after is None or self._testimony(after) is None:
