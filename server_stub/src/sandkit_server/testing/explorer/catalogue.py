@@ -26,7 +26,8 @@ _SCENARIOS: Final = (
             Asked(what="delete", sandbox=B, after=(1,)),
         ),
         budget=Budget(faults=2, crashes=1, looks=1, misfortunes=1),
-        depth=9,
+        depth=12,
+        weight=4,
         lifetimes=_LASTING,
     ),
     Scenario(
@@ -37,7 +38,8 @@ _SCENARIOS: Final = (
             Asked(what="delete", sandbox=A, after=(0,)),
         ),
         budget=Budget(faults=2, crashes=1, looks=1),
-        depth=12,
+        depth=13,
+        weight=2,
         lifetimes=_LASTING,
     ),
     Scenario(
@@ -50,7 +52,8 @@ _SCENARIOS: Final = (
             Asked(what="delete", sandbox=A),
         ),
         budget=Budget(faults=1, crashes=1, misfortunes=1, stalls=1),
-        depth=11,
+        depth=8,
+        weight=6,
         lifetimes=_LASTING,
     ),
     Scenario(
@@ -78,7 +81,8 @@ _SCENARIOS: Final = (
             Asked(what="delete", sandbox=A),
         ),
         budget=Budget(misfortunes=1, faults=1),
-        depth=10,
+        depth=9,
+        weight=4,
         lifetimes=_LASTING,
     ),
     Scenario(
@@ -91,7 +95,8 @@ _SCENARIOS: Final = (
             Asked(what="delete", sandbox=B),
         ),
         budget=Budget(faults=1, crashes=1, misfortunes=2, stalls=1),
-        depth=10,
+        depth=7,
+        weight=3,
         lifetimes=_LASTING,
     ),
     Scenario(
@@ -104,7 +109,8 @@ _SCENARIOS: Final = (
             Asked(what="delete", sandbox=B),
         ),
         budget=Budget(faults=1, stalls=1, misfortunes=1, looks=1, crashes=1),
-        depth=9,
+        depth=7,
+        weight=5,
         lifetimes=_EXPIRING,
     ),
     Scenario(
@@ -116,6 +122,7 @@ _SCENARIOS: Final = (
         ),
         budget=Budget(misfortunes=1, faults=1, crashes=1, stalls=1, looks=1),
         depth=12,
+        weight=3,
         lifetimes=_EXPIRING,
     ),
 )
