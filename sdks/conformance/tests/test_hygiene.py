@@ -122,20 +122,26 @@ def test_a_view_says_what_belongs_to_a_run() -> None:
     assert view.kind("volumes")[1]["owners"] == []
 
 
-def result(verdict: Verdict, requirement: str = "PAU-07") -> CheckResult:
-    return CheckResult(requirement, "s", "1", "t", verdict, ("it failed",))
+def result(verdict: Verdict, requirement: str = "PAU-07", scenario: str = "s") -> CheckResult:
+    return CheckResult(requirement, scenario, "1", "t", verdict, ("it failed",))
 
 
 def test_a_baseline_excuses_failures_and_nothing_else() -> None:
     baseline = Baseline({"PAU-07": Excuse("PAU-07", "issue 12 of the server")})
     failed, blocked, other = baseline.apply(
-        [result(Verdict.FAIL), result(Verdict.BLOCKED), result(Verdict.FAIL, "PAU-08")]
+        [result(Verdict.FAIL), result(Verdict.BLOCKED, scenario="z"), result(Verdict.FAIL, "PAU-08")]
     )
     assert (failed.verdict, blocked.verdict, other.verdict) == ("excused", "blocked", "fail")
     assert failed.reasons == ("excused: issue 12 of the server", "it failed")
     assert baseline.stale([failed]) == ()
     assert "did not fail; take it out" in baseline.stale([result(Verdict.PASS)])[0]
     assert baseline.stale([result(Verdict.UNOBSERVABLE)]) == ()
+
+
+def test_what_an_excused_failure_has_blocked_goes_with_it() -> None:
+    baseline = Baseline({"PAU-07": Excuse("PAU-07", "issue 12 of the server")})
+    checks = [result(Verdict.FAIL), result(Verdict.BLOCKED), result(Verdict.BLOCKED, "PAU-08")]
+    assert [check.verdict for check in baseline.apply(checks)] == ["excused", "excused", "blocked"]
 
 
 def test_a_baseline_excuses_what_cannot_be_seen_and_nothing_else() -> None:

@@ -46,12 +46,20 @@ class Baseline:
     excuses: Mapping[str, Excuse] = field(factory=dict)
 
     def apply(self, checks: Iterable[CheckResult]) -> list[CheckResult]:
-        """Turn what is excused into a verdict of its own; the reason comes first."""
-        return [self._applied(check) for check in checks]
+        """Turn what is excused into a verdict of its own; the reason comes first.
 
-    def _applied(self, check: CheckResult) -> CheckResult:
+        What an excused failure has blocked, of the same requirement in the same scenario, goes with it.
+        """
+        checks = list(checks)
+        failed = {(one.requirement, one.scenario) for one in checks if one.verdict is Verdict.FAIL}
+        return [self._applied(check, (check.requirement, check.scenario) in failed) for check in checks]
+
+    def _applied(self, check: CheckResult, failed_beside: bool) -> CheckResult:
         excuse = self.excuses.get(check.requirement)
-        if excuse is None or check.verdict is not excuse.verdict:
+        if excuse is None:
+            return check
+        follows = check.verdict is Verdict.BLOCKED and failed_beside and not excuse.unobservable
+        if check.verdict is not excuse.verdict and not follows:
             return check
         return evolve(check, verdict=Verdict.EXCUSED, reasons=(f"excused: {excuse.reason}", *check.reasons))
 
