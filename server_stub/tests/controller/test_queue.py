@@ -95,6 +95,21 @@ async def test_the_earliest_of_several_times_counts() -> None:
         assert shop.begun == ["a"], "the other times went with it"
 
 
+async def test_times_that_no_longer_count_take_no_room() -> None:
+    shop = Workshop()
+    async with shop.running():
+        for _ in range(1_000):
+            shop.queue.add_after("a", 1e6)
+            shop.queue.add("a")
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        shop.queue.add_after("a", 1e6)
+        assert len(shop.queue._later) < 100
+        seen = len(shop.begun)
+        await shop.clock.advance(1.1e6)
+        assert len(shop.begun) == seen + 1
+
+
 async def test_failures_wait_longer_each_time_and_a_success_ends_that() -> None:
     shop = Workshop()
     async with shop.running():

@@ -7,13 +7,15 @@ import heapq
 import itertools
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sandkit_server.core.ports import Clock
 from sandkit_server.core.supervision import Supervisor
 from sandkit_server.kubernetes.backoff import Backoff
 
 K = TypeVar("K")
+
+_SLACK: Final = 64
 
 
 class WorkQueue(Generic[K]):
@@ -72,6 +74,8 @@ class WorkQueue(Generic[K]):
             self._due[key] = due
             heapq.heappush(self._later, (due, next(self._numbers), key))
             self._woken.set()
+            if len(self._later) > 2 * len(self._due) + _SLACK:
+                self._compact()
 
     def retry(self, key: K, at_least: float = 0.0) -> None:
         """Work on ``key`` again after a failure; each in a row waits longer."""
@@ -130,6 +134,11 @@ class WorkQueue(Generic[K]):
                 del self._due[key]
                 self.add(key)
         return None
+
+    def _compact(self) -> None:
+        """Drop times that no longer count; those in a far future would pile up at every look at a key."""
+        self._later = [(due, next(self._numbers), key) for key, due in self._due.items()]
+        heapq.heapify(self._later)
 
     async def _wake_or(self, seconds: float | None) -> None:
         if seconds is None:
