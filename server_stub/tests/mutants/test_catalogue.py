@@ -68,6 +68,7 @@ def test_the_list_is_for_machines_and_for_people(capsys: pytest.CaptureFixture[s
     [
         (["serve", "no-such"], "there is no mutant no-such"),
         (["list", "--port", "0"], "list does not take --port 0"),
+        (["host", "--port", "0"], "host does not take --port 0"),
         (["serve", "control", "--port", "99999"], "--port 99999"),
     ],
 )

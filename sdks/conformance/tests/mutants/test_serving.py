@@ -75,3 +75,13 @@ def test_mutants_of_one_host_know_nothing_of_each_other(servers: Servers) -> Non
         assert httpx.get(f"{broken.base_url}/sandboxes").status_code == 200
         assert httpx.get(f"{sound.base_url}/sandboxes").status_code == 401
         assert httpx.get(f"{broken.base_url}/sandboxes", headers={key: sound.api_key}).status_code == 401
+
+
+def test_a_host_that_ends_is_told_and_replaced(tmp_path: Path) -> None:
+    program = tmp_path / "host.py"
+    program.write_text("import sys; sys.stdin.readline()\n", "utf-8")
+    host = Host((sys.executable, str(program)))
+    order = Order(("control",), {}, tmp_path / "log")
+    for _ in range(2):
+        with pytest.raises(SuiteError, match="does not answer"):
+            host.start(order)

@@ -141,8 +141,16 @@ class Host:
             process.stdin.flush()
             answer: dict[str, Any] = json.loads(process.stdout.readline())
         except (OSError, ValueError) as error:
+            self._drop()
             raise SuiteError(f"the host of the mutants does not answer: {error}") from error
         return answer
+
+    def _drop(self) -> None:
+        """Give up a host that does not answer; the next server gets a new one."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
 
     def _open(self) -> subprocess.Popen[str]:
         self._process = subprocess.Popen(  # noqa: S603 - the very command the user gave

@@ -39,7 +39,7 @@ class Reply:
 
     def drop(self, name: bytes) -> None:
         """Remove a header."""
-        self.headers = [(key, value) for key, value in self.headers if key != name]
+        self.headers = [(key, value) for key, value in self.headers if key.lower() != name]
 
     def put(self, name: bytes, value: bytes) -> None:
         """Set a header."""
