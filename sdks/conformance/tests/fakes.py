@@ -103,5 +103,6 @@ class FakeControl:
     async def drop_gate(self, gate: str) -> None:
         self.log.append(f"drop {gate}")
 
-    async def restart(self, *, graceful: bool) -> None:
-        self.log.append("restart graceful" if graceful else "restart abrupt")
+    async def restart(self, *, graceful: bool, part: str = "all") -> None:
+        how = "restart graceful" if graceful else "restart abrupt"
+        self.log.append(how if part == "all" else f"{how} {part}")

@@ -241,3 +241,8 @@ async def test_info(world: World) -> None:
     assert info["protocol"] == "sandkit-control/1"
     assert set(info["capabilities"]) == {"clock", "faults", "gates", "restart"}
     assert {"claim.create", "workload.ready", "snapshot.commit", "pool.claim"} <= set(info["points"])
+
+
+async def test_a_controller_that_is_not_beside_the_server_cannot_be_restarted_alone(world: World) -> None:
+    error = await refused(world.control.restart({"graceful": False, "part": "controller"}))
+    assert [detail.pointer for detail in error.details] == ["/part"]

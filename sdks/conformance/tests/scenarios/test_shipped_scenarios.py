@@ -80,7 +80,9 @@ def test_every_requirement_is_checked_or_its_entry_says_where_it_is(
     suite: Suite, catalogue: Catalogue
 ) -> None:
     unchecked = {one.id for one in requirements_of(catalogue)} - suite.checked_requirements()
-    assert unchecked == {one.id for one in requirements_of(catalogue) if one.checked_elsewhere}
+    elsewhere = {one.id for one in requirements_of(catalogue) if one.checked_elsewhere}
+    # Some of those have scenarios for targets of that kind, and are not applicable to others.
+    assert unchecked <= elsewhere
 
 
 def test_what_the_memory_runtime_can_show_is_checked_on_a_target_like_it(

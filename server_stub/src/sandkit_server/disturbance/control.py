@@ -24,7 +24,8 @@ _FAULT_FIELDS = {"point", "action", "when", "match", "times", "status", "code", 
 class DisturbanceControl:
     """The control port of an engine.
 
-    ``restart`` closes the server (when told ``True``) or kills it, and composes a new one.
+    ``restart`` closes the server (when told ``True``) or kills it, and composes a new one, with all that
+    belongs to it; ``restart_controller`` does so with the controller alone, where there is one beside it.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class DisturbanceControl:
         disturbances: Disturbances,
         clock: AdjustableClock,
         restart: Callable[[bool], Awaitable[None]],
+        restart_controller: Callable[[bool], Awaitable[None]] | None = None,
     ) -> None:
         self._disturbances = disturbances
         self._clock = clock
         self._restart = restart
+        self._restart_controller = restart_controller
 
     def info(self) -> JsonObject:
         """Protocol name, points and capabilities."""
@@ -115,9 +118,16 @@ class DisturbanceControl:
         self._disturbances.arm()
 
     async def restart(self, body: JsonObject) -> JsonObject:
-        """Kill the server, or close it, and have a new one over the same engine."""
-        graceful = Fields(body, {"graceful"}).flag("graceful")
-        await self._restart(graceful)
+        """Kill the server (or its controller alone), or close it, and have a new one over the same engine."""
+        fields = Fields(body, {"graceful", "part"})
+        graceful = fields.flag("graceful")
+        if fields.choice("part", ("all", "controller"), "all") == "all":
+            await self._restart(graceful)
+        elif self._restart_controller is not None:
+            await self._restart_controller(graceful)
+        else:
+            message = "The server has no controller beside it."
+            raise invalid_request([FieldError("/part", "known-value", message)])
         return {"time": self._clock.now().isoformat()}
 
     def _gate(self, gate_id: str) -> Gate:

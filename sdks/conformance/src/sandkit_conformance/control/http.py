@@ -59,9 +59,10 @@ class HttpControl:
         """See `Control.drop_gate`."""
         await self._forgiving("DELETE", f"/v1/gates/{quote(gate, safe='')}")
 
-    async def restart(self, *, graceful: bool) -> None:
+    async def restart(self, *, graceful: bool, part: str = "all") -> None:
         """See `Control.restart`."""
-        await self.port.ask("POST", "/v1/restart", {"graceful": graceful})
+        payload = {"graceful": graceful} if part == "all" else {"graceful": graceful, "part": part}
+        await self.port.ask("POST", "/v1/restart", payload)
 
     async def _forgiving(self, method: str, path: str) -> None:
         exchange = await self.port.exchange(method, path)

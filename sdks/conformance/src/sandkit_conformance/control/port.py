@@ -49,6 +49,6 @@ class Control(Protocol):
         """Release and forget a gate."""
         ...
 
-    async def restart(self, *, graceful: bool) -> None:
-        """Stop the server and start a new one over the same engine."""
+    async def restart(self, *, graceful: bool, part: str = "all") -> None:
+        """Stop the server, or its `controller` alone, and start a new one over the same engine."""
         ...

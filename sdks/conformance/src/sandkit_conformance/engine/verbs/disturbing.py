@@ -101,7 +101,8 @@ async def advance(context: StepContext) -> Outcome:
 
 async def restart(context: StepContext) -> Outcome:
     """Stop the server and start a new one over the same engine."""
-    how = context.get("restart")
+    how, part = context.get("restart"), context.get("of", "all")
+    query = {"how": how} if part == "all" else {"how": how, "of": part}
     graceful = how == "graceful"
-    await context.look("restart", {"how": how}, lambda: context.control.restart(graceful=graceful))
+    await context.look("restart", query, lambda: context.control.restart(graceful=graceful, part=part))
     return PASSED

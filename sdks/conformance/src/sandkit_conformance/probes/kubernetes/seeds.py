@@ -14,7 +14,7 @@ from sandkit_conformance.probes.kubernetes.objects import CLAIMS, ID_LABEL, meta
 
 _PATIENCE: Final = 10.0
 _CLAIM: Final = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
-_CONTAINER: Final = {"name": "sandbox", "image": "busybox:1.36", "command": ["sleep", "3600"]}
+_CONTAINER: Final = {"image": "busybox:1.36", "command": ["sleep", "3600"]}
 
 
 async def create_claim(api: Api, fields: Mapping[str, Any]) -> Object:
@@ -42,13 +42,14 @@ async def edit_claim(api: Api, name: str, fields: Mapping[str, Any]) -> Object |
 
 
 def workload(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A BatchSandbox of as many replicas, as an operator would write it."""
+    """A BatchSandbox of as many replicas and containers, as an operator would write it."""
     name = fields["sandboxId"]
+    containers = [{"name": f"c{number}", **_CONTAINER} for number in range(fields.get("containers", 1))]
     return {
         "metadata": {"name": name, "labels": {ID_LABEL: name, **(fields.get("metadata") or {})}},
         "spec": {
             "replicas": fields.get("replicas", 1),
-            "template": {"spec": {"containers": [_CONTAINER], "terminationGracePeriodSeconds": 1}},
+            "template": {"spec": {"containers": containers, "terminationGracePeriodSeconds": 1}},
         },
     }
 

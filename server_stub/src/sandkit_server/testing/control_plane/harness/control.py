@@ -19,9 +19,10 @@ class HarnessControl(DisturbanceControl):
         disturbances: Disturbances,
         clock: AdjustableClock,
         restart: Callable[[bool], Awaitable[None]],
+        restart_controller: Callable[[bool], Awaitable[None]],
         deadlines: Deadlines,
     ) -> None:
-        super().__init__(disturbances, clock, restart)
+        super().__init__(disturbances, clock, restart, restart_controller)
         self._deadlines = deadlines
 
     async def advance(self, seconds: float) -> JsonObject:

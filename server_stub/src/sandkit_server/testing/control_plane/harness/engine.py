@@ -63,10 +63,12 @@ class HarnessEngine:
     def __init__(self, world: World, choices: Choices) -> None:
         self._world = world
         self._choices = choices
+        self._present: Processes | None = None
 
     def compose(self, endpoint_base: Callable[[], str], alter_ports: Callable[[Ports], Ports]) -> Processes:
         """A new server and a new controller over the same cluster."""
-        return Processes(self._world, self._choices, endpoint_base, alter_ports)
+        self._present = Processes(self._world, self._choices, endpoint_base, alter_ports)
+        return self._present
 
     def probe(self) -> Probe:
         """What the API server cannot show."""
@@ -75,7 +77,37 @@ class HarnessEngine:
     def control(self, restart: Callable[[bool], Awaitable[None]]) -> Control:
         """Disturbs the cluster as the processes see it."""
         world = self._world
-        return HarnessControl(world.disturbances, world.clock, restart, world.deadlines)
+        return HarnessControl(
+            world.disturbances, world.clock, restart, self._restart_controller, world.deadlines
+        )
+
+    async def _restart_controller(self, graceful: bool) -> None:
+        assert self._present is not None, "the server has started"
+        await self._present.restart_controller(graceful)
+
+
+class ControllerProcess:
+    """A controller with an account of its own, until it is closed or killed."""
+
+    def __init__(self, world: World, config: Config) -> None:
+        self._world = world
+        self._lifeline = Lifeline()
+        steps = Steps(world.disturbances, self._lifeline, world.clock)
+        self._cluster = DisturbedCluster(
+            world.connect(Actor.CONTROLLER), Actor.CONTROLLER, steps, world.directory, world.clock
+        )
+        self._running = asyncio.ensure_future(Controller(self._cluster, world.clock, config).run())
+
+    async def end(self, *, killed: bool) -> None:
+        """End it, in order or at whatever call it is."""
+        if killed:
+            self._lifeline.cut = True
+            self._world.disturbances.drop(self._lifeline)
+        self._running.cancel()
+        with suppress(asyncio.CancelledError, Killed):
+            await self._running
+        self._lifeline.cut = True
+        await self._cluster.close()
 
 
 class Processes:
@@ -91,16 +123,15 @@ class Processes:
         self._world = world
         self._choices = choices
         self._lifeline = Lifeline()
-        self._steps = Steps(world.disturbances, self._lifeline, world.clock)
-        self._controlling: asyncio.Task[None] | None = None
+        self._controller: ControllerProcess | None = None
+        steps = Steps(world.disturbances, self._lifeline, world.clock)
 
         def with_steps(ports: Ports) -> Ports:
-            looks = WatchfulWorkloads(ports.workloads, self._steps, world.directory)
-            workloads: WorkloadProvider = looks
+            workloads: WorkloadProvider = WatchfulWorkloads(ports.workloads, steps, world.directory)
             return alter_ports(replace(ports, workloads=workloads))
 
         self._server = KubernetesRuntime(
-            self._connect(Actor.SERVER),
+            DisturbedCluster(world.connect(Actor.SERVER), Actor.SERVER, steps, world.directory, world.clock),
             choices.server,
             choices.policy,
             endpoint_base,
@@ -120,36 +151,32 @@ class Processes:
 
     async def start(self) -> None:
         """Start both; the controller goes on by itself."""
-        if self._choices.controller is not None:
-            self._controlling = asyncio.ensure_future(self._control(self._choices.controller))
+        self._start_controller()
         await self._server.start()
 
     async def close(self) -> None:
         """End both in order."""
         await self._server.close()
-        await self._stop_controller()
+        await self._end_controller(killed=False)
         self._lifeline.cut = True
 
     async def kill(self) -> None:
         """End both as by SIGKILL, at whatever call they are."""
         self._lifeline.cut = True
         self._world.disturbances.drop(self._lifeline)
-        await self._stop_controller()
+        await self._end_controller(killed=True)
         await self._server.kill()
 
-    async def _control(self, config: Config) -> None:
-        cluster = self._connect(Actor.CONTROLLER)
-        try:
-            await Controller(cluster, self._world.clock, config).run()
-        finally:
-            await cluster.close()
+    async def restart_controller(self, graceful: bool) -> None:
+        """End the controller and start another; the server does not notice."""
+        await self._end_controller(killed=not graceful)
+        self._start_controller()
 
-    async def _stop_controller(self) -> None:
-        if self._controlling is not None:
-            self._controlling.cancel()
-            with suppress(asyncio.CancelledError, Killed):
-                await self._controlling
+    def _start_controller(self) -> None:
+        if self._choices.controller is not None:
+            self._controller = ControllerProcess(self._world, self._choices.controller)
 
-    def _connect(self, actor: Actor) -> DisturbedCluster:
-        world = self._world
-        return DisturbedCluster(world.connect(actor), actor, self._steps, world.directory, world.clock)
+    async def _end_controller(self, *, killed: bool) -> None:
+        controller, self._controller = self._controller, None
+        if controller is not None:
+            await controller.end(killed=killed)

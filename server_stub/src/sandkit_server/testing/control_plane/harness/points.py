@@ -14,6 +14,7 @@ from sandkit_server.kubernetes.resources import (
     JOBS,
     PODS,
     POOLS,
+    SECRETS,
     SNAPSHOTS,
     Resource,
 )
@@ -26,11 +27,18 @@ POINTS: Final = (
     *(f"pod.{verb}" for verb in ("create", "delete")),
     *(f"snapshot.{verb}" for verb in ("create", "delete")),
     *(f"job.{verb}" for verb in ("create", "delete")),
+    "secret.get",
     "pool.claim",
     *(f"reconcile.{what}" for what in ("pause", "resume", "expire", "snapshot", "pool")),
     *("workload.ready", "image.pull", "snapshot.commit", "snapshot.push", "reconcile.stop"),
 )
-_NOUNS: Final[Mapping[Resource, str]] = {CLAIMS: "claim", PODS: "pod", SNAPSHOTS: "snapshot", JOBS: "job"}
+_NOUNS: Final[Mapping[Resource, str]] = {
+    CLAIMS: "claim",
+    PODS: "pod",
+    SNAPSHOTS: "snapshot",
+    JOBS: "job",
+    SECRETS: "secret",
+}
 _STATUS: Final[Mapping[Resource, str]] = {SNAPSHOTS: "reconcile.snapshot", POOLS: "reconcile.pool"}
 _FOREIGN: Final = {"pod.delete": "reconcile.pause", "pod.create": "reconcile.resume"}
 _PHASES: Final = {"Pausing": "reconcile.pause", "Resuming": "reconcile.resume"}

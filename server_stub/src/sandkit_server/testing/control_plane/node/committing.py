@@ -72,8 +72,10 @@ class Committer:
             return _failed("CommitFailed", error.message)
         _freeze(sources.values(), frozen=False)
         try:
-            async with self._steps.at("snapshot.push", subject):
-                pushed = [self._push(name, images[name], layers[name]) for name in sources]
+            pushed = []
+            for name in sources:
+                async with self._steps.at("snapshot.push", subject):
+                    pushed.append(self._push(name, images[name], layers[name]))
         except InjectedCrash:
             return Exit(_KILLED)
         except (PortError, ImageUnavailable) as error:
