@@ -78,6 +78,10 @@ async def following(cluster: Scripted, naps: Naps | None = None, **more: Any) ->
         await asyncio.gather(task, return_exceptions=True)
 
 
+def trouble(cache: Cache) -> PortError | None:
+    return cache.trouble
+
+
 def names(cache: Cache) -> set[str]:
     return {item["metadata"]["name"] for item in cache.items()}
 
@@ -134,19 +138,22 @@ async def test_a_long_wait_that_was_asked_for_is_kept() -> None:
 
 
 async def test_what_is_wrong_is_said_until_it_is_right_again() -> None:
-    cluster = Scripted([Forbidden("list", "pods")], [])
-    asleep = asyncio.Event()
+    cluster = Scripted([Forbidden("list", "pods"), listed(10)], [])
+    asleep, awake = asyncio.Event(), asyncio.Event()
 
     async def sleep(seconds: float) -> None:
         asleep.set()
-        await asyncio.Event().wait()
+        await awake.wait()
 
     cache = Cache(cluster, PODS, sleep=sleep)
     task = asyncio.create_task(cache.run())
     await asleep.wait()
-    assert isinstance(cache.trouble, Forbidden)
+    assert isinstance(trouble(cache), Forbidden)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(cache.synced(), 0.01)
+    awake.set()
+    await cluster.idle.wait()
+    assert trouble(cache) is None
     task.cancel()
 
 

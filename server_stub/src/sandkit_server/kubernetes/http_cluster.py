@@ -225,7 +225,8 @@ class HttpCluster:
         metadata = {key: value for key, value in page["metadata"].items() if key != "remainingItemCount"}
         # Items of the built-in kinds come without them; an object looks the same wherever it comes from.
         typed = {"apiVersion": call.resource.api_version, "kind": call.resource.kind}
-        return {**first, "metadata": metadata, "items": [{**typed, **item} for item in items]}
+        whole = [item if "kind" in item else {**typed, **item} for item in items]
+        return {**first, "metadata": metadata, "items": whole}
 
     async def _answered(self, call: Call, parameters: Mapping[str, str]) -> Object:
         return answers.decode((await self._response(call, parameters)).content)
