@@ -36,6 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run until a signal; the exit code is 3 when something could not be started."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--workload-provider", choices=PROVIDERS, default=PROVIDERS[0])
+    parser.add_argument("--without-registry", action="store_true", help="as if none were configured")
     parser.add_argument("--ready-file", type=Path, required=True)
     parser.add_argument("--kubeconfig", type=Path, required=True)
     chosen = parser.parse_args(arguments)
@@ -66,7 +67,9 @@ def _serve(chosen: argparse.Namespace, keys: Keys) -> None:
         definition.write_text(json.dumps(agent_sandbox.definition("v1beta1")), encoding="utf-8")
         programs = building.build()
         with ControlPlane(programs, (DEFINITIONS, definition)) as plane:
-            place = prepare(plane, programs, chosen.workload_provider)
+            place = prepare(
+                plane, programs, chosen.workload_provider, has_registry=not chosen.without_registry
+            )
             # It holds the administrator's key.
             chosen.kubeconfig.touch(mode=0o600)
             chosen.kubeconfig.write_text(plane.kubeconfig(place.namespace), encoding="utf-8")

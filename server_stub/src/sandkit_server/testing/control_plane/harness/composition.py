@@ -65,16 +65,19 @@ class Place:
 
     plane: ControlPlane
     provider: str
+    has_registry: bool
     namespace: str
     accounts: Mapping[str, Identity]
 
 
-def prepare(plane: ControlPlane, programs: Programs, provider: str) -> Place:
+def prepare(plane: ControlPlane, programs: Programs, provider: str, *, has_registry: bool = True) -> Place:
     """Install the chart's accounts and roles into a new namespace. Raises RuntimeError."""
     namespace = plane.administration.create_namespace("conformance")
     accounts = chart.grant(plane.administration, programs, namespace, _values(provider))
     _make_secrets(plane, namespace)
-    return Place(plane=plane, provider=provider, namespace=namespace, accounts=accounts)
+    return Place(
+        plane=plane, provider=provider, has_registry=has_registry, namespace=namespace, accounts=accounts
+    )
 
 
 async def run(place: Place, keys: Keys, ready_file: Path, stop: asyncio.Event) -> None:
@@ -113,7 +116,7 @@ async def run(place: Place, keys: Keys, ready_file: Path, stop: asyncio.Event) -
                 watched = DisturbedCluster(admin, Actor.FOREIGN, steps, directory, clock)
                 helpers.append(group.create_task(AgentSandboxController(watched, workloads, clock).run()))
             await directory.synced()
-            engine = HarnessEngine(world, _choices(provider))
+            engine = HarnessEngine(world, _choices(place))
             await serve(engine, _settings(provider, keys), (keys.probe, keys.control), ready_file, stop)
             for helper in helpers:
                 helper.cancel()
@@ -132,7 +135,8 @@ def _values(provider: str) -> dict[str, object]:
     }
 
 
-def _choices(provider: str) -> Choices:
+def _choices(place: Place) -> Choices:
+    provider = place.provider
     settings = KubernetesSettings(
         workload_provider=provider,
         pods=PodSettings(snapshot_pull_secret=_PULL_SECRET),
@@ -140,7 +144,7 @@ def _choices(provider: str) -> Choices:
         endpoint_secret=secrets.token_bytes(32),
     )
     config = Config(
-        registry=NodeOptions().repository,
+        registry=NodeOptions().repository if place.has_registry else None,
         push_secret=_PUSH_SECRET,
         pull_secret=_PULL_SECRET,
         committer_image="committer.test/committer:1",
