@@ -115,6 +115,12 @@ async def test_a_list_is_read_page_by_page_and_its_items_say_what_they_are() -> 
     assert dict(second) == {"labelSelector": "app=x,tier=", "limit": "1", "continue": "more"}
 
 
+@pytest.mark.parametrize("body", [{}, {"metadata": None}, {"metadata": {"resourceVersion": "x"}}], ids=str)
+async def test_something_else_than_a_list_is_no_empty_list(body: Any) -> None:
+    with pytest.raises(Unavailable, match="no object of its own"):
+        await ApiServer(answer(body)).cluster().send(list_all(PODS))
+
+
 async def test_a_list_whose_next_page_has_expired_says_so() -> None:
     server = ApiServer(answer(listed(9, following="more")), failure(410))
     with pytest.raises(Expired):
@@ -211,6 +217,8 @@ async def test_half_an_event_at_the_end_is_nothing() -> None:
         (stream(line("ERROR", {"kind": "Status", "code": 410, "message": "too old"})), Expired),
         (stream(line("ERROR", {"kind": "Status", "code": 500, "message": "etcd"})), Unavailable),
         (stream(b"{nonsense\n"), Unavailable),
+        (stream(line("ADDED", {"metadata": {}})), Unavailable),
+        (stream(line("BOOKMARK", {"metadata": {"resourceVersion": "new"}})), Unavailable),
         (stream(b'{"type": "ADDED", "object": "\xff"}\n'), Unavailable),
         (stream(line("ADDED", obj("a", 6)), httpx2.ReadError("reset")), Unavailable),
         (stream(httpx2.ReadTimeout("silence")), Unavailable),

@@ -21,7 +21,7 @@ from sandkit_server.core.port_errors import (
     Unavailable,
     VersionConflict,
 )
-from sandkit_server.kubernetes.calls import Call, Expired, Misconfigured, Verb
+from sandkit_server.kubernetes.calls import Call, Expired, Misconfigured, Object, Verb
 
 # A message may quote what was sent; this much of it is enough to act on.
 _LONGEST_MESSAGE: Final = 2_000
@@ -37,6 +37,14 @@ def decode(content: bytes) -> Mapping[str, Any]:
         return msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unavailable("the answer of the API server cannot be read") from error
+
+
+def check(obj: Object) -> Object:
+    """``obj`` itself, if it says its version, as every object and list does. Raises Unavailable if not."""
+    match obj:
+        case {"metadata": {"resourceVersion": str(version)}} if version.isdecimal() and version.isascii():
+            return obj
+    raise Unavailable("what the API server answered is no object of its own")
 
 
 def refusal(call: Call, response: httpx2.Response, namespace: str) -> PortError:

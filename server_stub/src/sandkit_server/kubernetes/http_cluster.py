@@ -189,6 +189,7 @@ class HttpCluster:
                 if event.type == "ERROR":
                     raise answers.translate(call, event.object, self._namespace)
                 if event.type in _CHANGES:
+                    answers.check(event.object)
                     yield event
 
     async def _watched(
@@ -217,10 +218,10 @@ class HttpCluster:
 
     async def _list(self, call: Call) -> Object:
         parameters = {**self._parameters(call), "limit": str(self._limits.page)}
-        first = page = await self._answered(call, parameters)
+        first = page = answers.check(await self._answered(call, parameters))
         items = list(page.get("items") or ())
         while following := page["metadata"].get("continue"):
-            page = await self._answered(call, {**parameters, "continue": following})
+            page = answers.check(await self._answered(call, {**parameters, "continue": following}))
             items.extend(page.get("items") or ())
         metadata = {key: value for key, value in page["metadata"].items() if key != "remainingItemCount"}
         # Items of the built-in kinds come without them; an object looks the same wherever it comes from.
