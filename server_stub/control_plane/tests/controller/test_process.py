@@ -92,3 +92,23 @@ async def test_a_stopped_one_gives_its_lease_back(site: Site) -> None:
     assert lease is not None
     assert lease["spec"].get("holderIdentity", "") == ""
     assert not [line for line in first.log if "ERROR" in line or "Traceback" in line], first.log
+
+
+async def test_many_at_once_cost_no_more_each(site: Site) -> None:
+    controller = await site.start()
+    names = [f"many-{number}" for number in range(20)]
+    for name in names:
+        await site.make(name)
+    for name in names:
+        await site.until(name, SandboxState.RUNNING)
+    for pause, state in ((True, SandboxState.PAUSED), (False, SandboxState.RUNNING)):
+        for name in names:
+            await site.ask(name, pause=pause)
+        for name in names:
+            await site.until(name, state)
+    await site.until_gone(SNAPSHOTS)
+    await site.until_gone(JOBS)
+    calls = await controller.calls()
+    # 15 each; a write that met a newer version is sent again.
+    assert sum(calls.values()) <= 17 * len(names), calls
+    assert not [line for line in controller.log if "ERROR" in line], controller.log
