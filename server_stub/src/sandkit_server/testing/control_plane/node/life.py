@@ -29,6 +29,8 @@ from sandkit_server.testing.control_plane.node.volumes import Volumes, claims_of
 
 Pod = Mapping[str, Any]
 
+# No answer, or one that says to come back.
+_PASSING: Final = frozenset({0, 429, 500, 503, 504})
 _FIRST_DELAY: Final = 0.1
 _LONGEST_DELAY: Final = 2.0
 
@@ -217,7 +219,10 @@ class Lives:
                 await self._equipment.api.merge(f"{_path(pod)}/status", patch)
             except Refused as refusal:
                 if refusal.status in (404, 409):
+                    # The pod is gone, or another one has its name.
                     return
+                if refusal.status not in _PASSING:
+                    raise
                 _log.info("status of pod %s: %s", pod["metadata"]["name"], refusal)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _LONGEST_DELAY)
