@@ -20,7 +20,9 @@ _STANDING_HEADERS: Final = (
     (b"accept-encoding", b"identity"),
     (b"user-agent", b"sandkit-conformance"),
 )
-_LIMITS: Final = httpx.Limits(max_connections=128, max_keepalive_connections=32, keepalive_expiry=5)
+# Servers close idle connections after some seconds (gunicorn 2, uvicorn and Node.js 5). Whoever sends just
+# then is hung up on, and that would be told as the server's fault; so a connection is given up well before.
+_LIMITS: Final = httpx.Limits(max_connections=128, max_keepalive_connections=32, keepalive_expiry=1)
 
 
 class RawHttpDriver:
