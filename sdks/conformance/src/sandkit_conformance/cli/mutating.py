@@ -73,7 +73,7 @@ def mutants(server: str | None, json_path: Path | None, **options: Any) -> int:
     out = console()
 
     def listener(trial: Trial) -> None:
-        out.print("." if trial.fate.good else "[red]x[/red]", end="")
+        out.print("." if trial.fate.good else f"[red]\n{trial.entry.id}: {trial.fate}[/red]\n", end="")
 
     trials = _of_server(server, options, listener) if server else _of_target(options, listener)
     out.print()
