@@ -1,24 +1,24 @@
-"""The real API server and its controllers keep the contract that the abstract cluster is held to."""
+"""What the abstract cluster is held to, and what the explorer finds on it, holds on a real API server too."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-
 import pytest
 
-from sandkit_server.testing.contracts.cluster import ClusterContract, Eventually
+from sandkit_server.testing.contracts.cluster import ClusterContract
+from sandkit_server.testing.contracts.cluster import Eventually as ClusterEventually
+from sandkit_server.testing.contracts.replaying import ReplayContract
+from sandkit_server.testing.explorer.replaying import Eventually
 
-# Seconds the garbage collector may take: it looks again only some time after it has met something new.
-_PATIENCE = 60.0
+from .eventually import eventually as wait
 
 
 class TestRealCluster(ClusterContract):
     @pytest.fixture
-    def eventually(self) -> Eventually:
-        async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-            async with asyncio.timeout(_PATIENCE):
-                while not await condition():  # noqa: ASYNC110 - what is waited for is in another process
-                    await asyncio.sleep(0.1)
+    def eventually(self) -> ClusterEventually:
+        return wait
 
-        return eventually
+
+class TestTracesOnRealCluster(ReplayContract):
+    @pytest.fixture
+    def eventually(self) -> Eventually:
+        return wait

@@ -42,7 +42,7 @@ class Change:
         self.before = before
         self.after = after
         keys = {*before, *after}
-        self.keys = [key for key in keys if before.get(key) is not after.get(key)]
+        self.keys = [key for key in keys if before.get(key) != after.get(key)]
 
     def transitions(self) -> Iterator[tuple[str, SandboxState, SandboxState]]:
         """The sandboxes whose state as the API shows it changed, and how."""
@@ -111,7 +111,8 @@ class Change:
 
     def _claim(self, name: str, before: Object, after: Object | None, foreign: Sequence[str]) -> str | None:
         if name in foreign:
-            return f"claim {name} is nobody's of ours, and is touched"
+            touched = after is None or any(_part(before, each) != _part(after, each) for each in _OURS)
+            return f"claim {name} is nobody's of ours, and is touched" if touched else None
         manager = before["metadata"].get("labels", {}).get(ownership.ID_LABEL)
         if manager is None or not _lives(self.after.get(Key(BATCH_SANDBOXES, manager))):
             return None
@@ -271,6 +272,14 @@ def _is_ready(snapshot: Object, sandbox: str) -> bool:
         sandbox,
         PURPOSE_PAUSE,
     ) and standing.snapshot_phase_of(snapshot) is standing.SnapshotPhase.SUCCEED
+
+
+# What only somebody who means a claim would change; volume controllers write the rest.
+_OURS: Final = ("labels", "ownerReferences", "deletionTimestamp")
+
+
+def _part(found: Object, field: str) -> object:
+    return found["metadata"].get(field)
 
 
 def _lives(sandbox: Object | None) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from sandkit_server.controller.decision import DOCKER_CONFIG
 from sandkit_server.kubernetes.calls import create
 from sandkit_server.kubernetes.resources import CLAIMS, SECRETS
 from sandkit_server.testing.explorer.boards import Board, Boards
@@ -29,6 +30,17 @@ _BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 INSTANTS: Final = tuple(_BEGINNING + timedelta(seconds=seconds) for seconds in (0, 700, 1_000, 4_000))
 LIFETIME: Final = 900
 RENEWED: Final = _BEGINNING + timedelta(seconds=3_000)
+
+
+_FOREIGN_CLAIM: Final = {
+    "metadata": {"name": FOREIGN},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+}
+_PUSH_SECRET: Final = {
+    "metadata": {"name": PUSH_SECRET},
+    "type": DOCKER_CONFIG,
+    "data": {".dockerconfigjson": "e30="},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +102,7 @@ class Stage:
     def _given(self) -> Board:
         """The board after what is given."""
         board = self.boards.empty
-        secret = {"metadata": {"name": PUSH_SECRET}, "type": "kubernetes.io/dockerconfigjson"}
-        for call in (
-            create(CLAIMS, {"metadata": {"name": FOREIGN}, "spec": {}}),
-            create(SECRETS, secret),
-        ):
+        for call in (create(CLAIMS, _FOREIGN_CLAIM), create(SECRETS, _PUSH_SECRET)):
             board = self.boards.apply(board, self.library.call_number(call), 0).board
         for asked in self.scenario.given:
             alone = replace(self._setting(board), operations=(self._operation(asked),))
