@@ -3,6 +3,7 @@
     python scripts/explore.py [--scenario NAME ...] [--depth STEPS] [--workers 2] [--report-dir build/explore]
     python scripts/explore.py defects             finds every seeded bug, or exits with 1
     python scripts/explore.py replay TRACE.json   takes the steps of a trace again: is it still broken?
+        [--kubeconfig FILE --namespace NAME]      … on that cluster, in an empty namespace
     python scripts/explore.py list                the scenarios and the seeded bugs
 
 Exits with 1 when a promise is broken. The shortest trace is printed, and goes to the report folder as JSON.
@@ -11,20 +12,27 @@ Exits with 1 when a promise is broken. The shortest trace is printed, and goes t
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import multiprocessing
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from pathlib import Path
 
+from sandkit_server.kubernetes.connection import from_kubeconfig
+from sandkit_server.kubernetes.http_cluster import HttpCluster
 from sandkit_server.testing.explorer.catalogue import SCENARIOS
 from sandkit_server.testing.explorer.defects import DEFECTS
+from sandkit_server.testing.explorer.replaying import Replay
 from sandkit_server.testing.explorer.scenarios import Stage
 from sandkit_server.testing.explorer.search import Bounds, Outcome, Search
 from sandkit_server.testing.explorer.traces import Trace, UnknownStepError, trace_of, walk
+
+# Seconds a cluster's own garbage collector may take.
+_PATIENCE = 60.0
 
 Result = tuple[str, Outcome[str], Trace | None]
 
@@ -90,9 +98,26 @@ def _defects(workers: int) -> int:
     return 1 if missed else 0
 
 
-def _replay(file: Path) -> int:
+async def _replay_on(trace: Trace, kubeconfig: Path, namespace: str) -> int:
+    connection = from_kubeconfig(kubeconfig)
+
+    async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(_PATIENCE):
+            while not await condition():  # noqa: ASYNC110 - what is waited for is in another process
+                await asyncio.sleep(0.1)
+
+    async with HttpCluster(connection, field_manager="sandkit-explorer", namespace=namespace) as cluster:
+        with DEFECTS[trace.defect].installed() if trace.defect else nullcontext():
+            broken = await Replay(Stage(SCENARIOS[trace.scenario]), trace, cluster, eventually).run()
+    print(f"BROKEN on that cluster: {broken}" if broken else "no promise is broken on that cluster")
+    return 1 if broken else 0
+
+
+def _replay(file: Path, kubeconfig: Path | None, namespace: str) -> int:
     logging.disable(logging.CRITICAL)
     trace = Trace.from_json(file.read_text("utf-8"))
+    if kubeconfig is not None:
+        return asyncio.run(_replay_on(trace, kubeconfig, namespace))
     with DEFECTS[trace.defect].installed() if trace.defect else nullcontext():
         stage, broken = Stage(SCENARIOS[trace.scenario]), None
         try:
@@ -126,6 +151,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--depth", type=int)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--report-dir", type=Path, default=Path("build/explore"))
+    parser.add_argument("--kubeconfig", type=Path)
+    parser.add_argument("--namespace", default="default")
     chosen = parser.parse_args(arguments)
     if chosen.what == "list":
         return _list()
@@ -134,7 +161,7 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.what == "replay":
         if chosen.trace is None:
             parser.error("replay needs the file of a trace")
-        return _replay(chosen.trace)
+        return _replay(chosen.trace, chosen.kubeconfig, chosen.namespace)
     return _all(chosen.scenario or tuple(SCENARIOS), chosen.depth, chosen.workers, chosen.report_dir)
 
 
