@@ -117,6 +117,9 @@ def report_closing(
 
 def _tell(config: pytest.Config, nodeid: str, verdict: Verdict, text: str) -> None:
     location = (ROOT, None, nodeid.removeprefix(f"{ROOT}::"))
+    session = config.pluginmanager.get_plugin("session")
+    if isinstance(session, pytest.Session):
+        session.testscollected += 1
     config.hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
     for when in ("setup", "call", "teardown"):
         report = pytest.TestReport(

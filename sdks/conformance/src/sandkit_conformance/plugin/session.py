@@ -150,31 +150,35 @@ class ConformanceSession:
         except SuiteError as error:
             raise pytest.UsageError(f"sandkit: the suite cannot run: {error}") from error
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        """Add the suite's checks, before anybody selects."""
-        if self.profile is None:
-            return
-        selected = select_requirements(self.catalogue, PROFILES[self.profile], ())
-        wanted = {one.id for one in selected}
-        found = items_of(session, self.suite, self.catalogue, self._perform)
-        items += [one for one in found if one.requirement.id in wanted and self._picked(one.nodeid)]
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> Generator[None, object, object]:
+        """Add the suite's checks before anybody selects, and put the standing checks aside afterwards."""
+        if self.profile is not None:
+            selected = select_requirements(self.catalogue, PROFILES[self.profile], ())
+            wanted = {one.id for one in selected}
+            found = items_of(session, self.suite, self.catalogue, self._perform)
+            chosen = [one for one in found if one.requirement.id in wanted and self._picked(one.nodeid)]
+            items += chosen
+            # For the terminal, which counts what was collected.
+            report = pytest.CollectReport(ROOT, "passed", None, [*chosen])
+            self.config.hook.pytest_collectreport(report=report)
+        result = yield
+        if not self.config.option.collectonly:
+            self._standing = [one for one in items if isinstance(one, CheckItem) and one.scenario is None]
+            items[:] = [one for one in items if one not in self._standing]
+        return result
 
     def _picked(self, nodeid: str) -> bool:
         return not self.picks or any(nodeid == one or nodeid.startswith(f"{one}::") for one in self.picks)
 
-    @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Put the standing checks aside until everything has run, and see whether there is a server."""
-        if self.config.option.collectonly:
-            return
-        chosen = [item for item in session.items if isinstance(item, CheckItem)]
-        if self.picks and not chosen and not self._distributes:
+        """See whether there is a server, before anything runs."""
+        chosen = self._standing or any(isinstance(item, CheckItem) for item in session.items)
+        if self.picks and not chosen:
             raise pytest.UsageError(f"sandkit: no check has the id {' or '.join(self.picks)}")
-        self._standing = [item for item in chosen if item.scenario is None]
-        session.items[:] = [item for item in session.items if item not in self._standing]
-        session.testscollected = len(session.items)
-        if chosen and not self._is_worker:
+        if chosen and not self._is_worker and not self.config.option.collectonly:
             self._preflight()
 
     def _perform(self, item: CheckItem) -> None:
