@@ -315,6 +315,21 @@ async def test_a_commit_without_a_digest_for_each_container_is_none(message: str
     assert (world.state(), world.status().reason) == (SandboxState.RUNNING, "CommitFailed")
 
 
+async def test_the_digest_of_one_of_two_containers_is_not_enough() -> None:
+    template = {"spec": {"containers": [{"name": "main", "image": "a"}, {"name": "side", "image": "b"}]}}
+    world = World()
+    await world.run(template=template)
+    await pausing(world)
+    [job_pod] = [pod for pod in world.cluster.all(PODS) if pod["metadata"]["name"] != ID]
+    half = json.loads(report(job_pod))
+    half["containers"].pop()
+    world.cluster.act(node.end(job_pod, world.cluster.state.now, message=json.dumps(half)))
+    await world.play()
+    world.cluster.advance(CONFIG.result_grace)
+    await world.play()
+    assert (world.state(), world.status().reason) == (SandboxState.RUNNING, "CommitFailed")
+
+
 async def test_all_containers_are_committed_or_none() -> None:
     template = {"spec": {"containers": [{"name": "main", "image": "a"}, {"name": "side", "image": "b"}]}}
     world = World()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sandkit_server.controller.decisions.pool import wanted_warm
+from sandkit_server.controller.manifests.pods import adoption
 from sandkit_server.controller.views import PoolView
 from sandkit_server.core.model import SandboxState
 from sandkit_server.core.port_errors import Exhausted
@@ -105,13 +106,38 @@ async def test_the_loser_of_a_race_for_a_pod_takes_another() -> None:
             nonlocal raced
             if call.verb is Verb.PATCH and call.resource == PODS and not raced:
                 raced = True
-                world.cluster.act(merge(PODS, call.name, {"metadata": {"annotations": {"x": "y"}}}))
+                world.cluster.act(merge(PODS, call.name, adoption(world.sandbox("sbx-2"))))
+            return await world.cluster.send(call)
+
+    world.port = Racing()
+    await world.step(BATCH_SANDBOXES, "sbx-1")
+    await world.play()
+    assert raced
+    assert {world.state("sbx-1"), world.state("sbx-2")} == {SandboxState.RUNNING}
+    assert len({world.sandbox(name)["status"]["podName"] for name in ("sbx-1", "sbx-2")}) == 2
+
+
+async def test_a_pod_that_was_taken_meanwhile_is_not_cut_back() -> None:
+    world = await pooled(bufferMin=2)
+    capacity = {"bufferMin": 0, "bufferMax": 0, "poolMin": 0, "poolMax": 4}
+    world.cluster.act(merge(POOLS, "pool", {"spec": {"capacitySpec": capacity}}))
+    taken = ""
+
+    class Racing:
+        namespace = "default"
+
+        async def send(self, call: Any) -> Any:
+            nonlocal taken
+            if call.verb is Verb.DELETE and not taken:
+                taken = call.name
+                world.make(poolRef="pool")
+                world.cluster.act(merge(PODS, taken, adoption(world.sandbox())))
             return await world.cluster.send(call)
 
     world.port = Racing()
     await world.play()
-    assert raced
-    assert {world.state("sbx-1"), world.state("sbx-2")} == {SandboxState.RUNNING}
+    assert world.names(PODS) == [taken]
+    assert (world.state(), world.sandbox()["status"]["podName"]) == (SandboxState.RUNNING, taken)
 
 
 async def test_a_full_pool_keeps_the_sandbox_waiting_and_says_so_until_there_is_room() -> None:
