@@ -78,7 +78,9 @@ def mutants(server: str | None, json_path: Path | None, **options: Any) -> int:
     trials = _of_server(server, options, listener) if server else _of_target(options, listener)
     out.print()
     covered = shipped_suite().checked_requirements()
-    checked = tuple(name for name in catalogue.requirements if name in covered)
+    # What only targets of another kind can show no mutant of this campaign can be killed by.
+    elsewhere = checked_elsewhere(catalogue)
+    checked = tuple(name for name in catalogue.requirements if name in covered and name not in elsewhere)
     whole = bool(server) and not options["patterns"] and not options["proxy"]
     _print(trials, checked if whole else (), catalogue, out)
     if json_path:
@@ -140,7 +142,7 @@ def _print(trials: tuple[Trial, ...], checked: tuple[str, ...], catalogue: Catal
         missing = unproved(trials, checked)
         out.print(f"without a mutant that was killed: {', '.join(missing) or 'none'}", highlight=False)
         for name, why in checked_elsewhere(catalogue).items():
-            out.print(f"without a scenario: {name}, {why}", highlight=False)
+            out.print(f"not shown here: {name}, {why}", highlight=False)
     out.print(_summary(trials, catalogue), highlight=False)
 
 

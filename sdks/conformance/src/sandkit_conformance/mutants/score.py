@@ -78,7 +78,7 @@ _ELSEWHERE: Final[Mapping[str, str]] = {
 
 
 def checked_elsewhere(catalogue: Catalogue) -> Mapping[str, str]:
-    """Requirements no scenario can show, so that no mutant can be killed by them, each with the reason."""
+    """Requirements no scenario can show on a target like these, so that they kill no mutant, and why."""
     return {
         name: ". ".join(
             filter(None, (_ELSEWHERE.get(one.checked_elsewhere, one.checked_elsewhere), one.notes))
