@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from scripts.peer_server import PeerError, PeerServer, end_like_an_interrupt
+from scripts.peer_server import PeerError, PeerServer, end_like_an_interrupt, over_docker
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ENGINE: Final = ROOT / "server_stub" / "deploy" / "docker" / "engine.sh"
@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
         with docker_engine() as docker_host:
             if test_probe(docker_host):
                 return 1
-            with PeerServer(docker_host, chosen.report_dir.resolve() / "server") as server:
+            with over_docker(docker_host, chosen.report_dir.resolve() / "server") as server:
                 return run_suite(server, docker_host, chosen.report_dir, chosen.suite)
     except (EngineError, PeerError) as error:
         print(f"conformance-docker: {error}", file=sys.stderr)

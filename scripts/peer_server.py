@@ -1,4 +1,4 @@
-"""The public opensandbox-server over a Docker engine of our own: installed apart, configured, started, ended.
+"""The public opensandbox-server over Docker or a control plane of ours: installed apart, run, ended.
 
 It is not part of sandkit. It lives in an environment below the cache, is reached on loopback only, and finds
 neither a registry nor a proxy: what it would send out of this machine ends at a closed port.
@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Final, NoReturn, Self
@@ -46,20 +47,22 @@ max_sandbox_timeout_seconds = 86400
 [proxy]
 resolve_internal = false
 
-[runtime]
-type = "docker"
-execd_image = "{agent}"
-
-[docker]
-network_mode = "bridge"
-publish_host = "127.0.0.1"
-
 [storage]
 allowed_host_paths = ["{home}/shared"]
 
 [store]
 type = "sqlite"
 path = "{home}/store.db"
+
+{runtime}"""
+_DOCKER_RUNTIME: Final = f"""\
+[runtime]
+type = "docker"
+execd_image = "{AGENT_IMAGE}"
+
+[docker]
+network_mode = "bridge"
+publish_host = "127.0.0.1"
 """
 
 
@@ -124,15 +127,17 @@ class PeerServer:
     """One server on a free port, with a key and a state of its own; use it as a context manager.
 
     Args:
-        docker_host: Address of the engine.
         home: Folder for its state and its log; what is in it from an earlier run is removed.
+        runtime: The tables of its configuration that say where sandboxes run.
+        environment: What it finds in its environment besides.
     """
 
-    def __init__(self, docker_host: str, home: Path) -> None:
+    def __init__(self, home: Path, runtime: str, environment: Mapping[str, str] | None = None) -> None:
         self.api_key = secrets.token_urlsafe(24)
         self.log = home / "server.log"
-        self._docker_host = docker_host
         self._home = home
+        self._runtime = runtime
+        self._environment = environment or {}
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -141,21 +146,26 @@ class PeerServer:
         """Its address."""
         return f"http://127.0.0.1:{self._port}/v1"
 
+    @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process is not None, "it runs inside the block"
+        return self._process.pid
+
     def __enter__(self) -> Self:
         programs = install()
-        build_agent(self._docker_host)
         shutil.rmtree(self._home, ignore_errors=True)
         (self._home / "shared").mkdir(parents=True)
         configuration = self._home / "config.toml"
-        fields = {"port": self._port, "key": self.api_key, "agent": AGENT_IMAGE, "home": self._home}
+        fields = {"port": self._port, "key": self.api_key, "runtime": self._runtime, "home": self._home}
         configuration.write_text(_CONFIGURATION.format_map(fields), "utf-8")
         configuration.chmod(0o600)
         # It keeps files below its home folder, too; and it is not to find a proxy or a key of ours.
         environment = {
             "PATH": os.defpath,
             "HOME": str(self._home),
-            "DOCKER_HOST": self._docker_host,
             **NOWHERE,
+            **self._environment,
         }
         with self.log.open("wb") as log:
             command = [str(programs / "opensandbox-server"), "--config", str(configuration)]
@@ -198,6 +208,12 @@ class PeerServer:
             self._process.wait()
 
 
+def over_docker(docker_host: str, home: Path) -> PeerServer:
+    """One over the Docker engine at this address. Raises PeerError when its agent's image cannot be built."""
+    build_agent(docker_host)
+    return PeerServer(home, _DOCKER_RUNTIME, {"DOCKER_HOST": docker_host})
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -209,9 +225,8 @@ def main() -> int:
     """Serve until interrupted, for looking at it by hand: `DOCKER_HOST=… python -m scripts.peer_server`."""
     signal.signal(signal.SIGTERM, end_like_an_interrupt)
     try:
-        with PeerServer(
-            os.environ["DOCKER_HOST"], cache() / "peers" / "opensandbox-server" / "state"
-        ) as server:
+        state = cache() / "peers" / "opensandbox-server" / "state"
+        with over_docker(os.environ["DOCKER_HOST"], state) as server:
             print(f"export S={server.base_url} K='OPEN-SANDBOX-API-KEY: {server.api_key}'", flush=True)
             signal.pause()
     except KeyboardInterrupt:
