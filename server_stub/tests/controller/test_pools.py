@@ -97,7 +97,7 @@ async def test_the_loser_of_a_race_for_a_pod_takes_another() -> None:
     world = await pooled(bufferMin=2)
     world.make("sbx-1", poolRef="pool")
     world.make("sbx-2", poolRef="pool")
-    raced = False
+    raced = ""
 
     class Racing:
         namespace = "default"
@@ -105,14 +105,15 @@ async def test_the_loser_of_a_race_for_a_pod_takes_another() -> None:
         async def send(self, call: Any) -> Any:
             nonlocal raced
             if call.verb is Verb.PATCH and call.resource == PODS and not raced:
-                raced = True
+                raced = call.name
                 world.cluster.act(merge(PODS, call.name, adoption(world.sandbox("sbx-2"))))
             return await world.cluster.send(call)
 
     world.port = Racing()
     await world.step(BATCH_SANDBOXES, "sbx-1")
-    await world.play()
     assert raced
+    assert world.pod(raced)["metadata"]["labels"]["opensandbox.io/id"] == "sbx-2", "it was not taken away"
+    await world.play()
     assert {world.state("sbx-1"), world.state("sbx-2")} == {SandboxState.RUNNING}
     assert len({world.sandbox(name)["status"]["podName"] for name in ("sbx-1", "sbx-2")}) == 2
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from sandkit_server.controller.manifests.snapshots import pause_snapshot
 from sandkit_server.core.model import SandboxState
 from sandkit_server.core.port_errors import Unavailable
 from sandkit_server.kubernetes import standing
 from sandkit_server.kubernetes.calls import Propagation, Verb, create, delete, merge_status
-from sandkit_server.kubernetes.resources import BATCH_SANDBOXES, PODS
+from sandkit_server.kubernetes.resources import BATCH_SANDBOXES, PODS, SNAPSHOTS
 from sandkit_server.testing.cluster import node
 
 from .world import ID, World, condition, writes
@@ -151,6 +152,15 @@ async def test_a_pod_of_a_later_attempt_than_the_sandbox_seen_is_left_alone() ->
     world.cluster.act(create(PODS, {**world.pod(), "metadata": later}))
     await world.play()
     assert world.names(PODS) == ["later", ID]
+
+
+async def test_a_snapshot_of_a_later_attempt_than_the_sandbox_seen_is_left_alone() -> None:
+    world = World()
+    await world.run()
+    world.cluster.act(create(SNAPSHOTS, pause_snapshot(world.sandbox(), 7)))
+    world.cluster.act(create(SNAPSHOTS, pause_snapshot(world.sandbox(), 0)))
+    await world.play()
+    assert world.names(SNAPSHOTS) == [f"{ID}-pause-7"]
 
 
 async def test_the_condition_keeps_its_time_while_it_holds() -> None:
