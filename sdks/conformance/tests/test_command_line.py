@@ -149,6 +149,19 @@ def test_explain_tells_the_promise_the_steps_and_the_curl(capsys: pytest.Capture
         assert part in out
 
 
+def test_explain_has_a_command_for_every_kind_of_step(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["explain", "PAU-15"]) == 0
+    out = capsys.readouterr().out
+    for part in (
+        '"$BASE/v1/sandboxes/$SANDBOX_ID"  # until status.state is Running',
+        'for i in $(seq 8); do curl -sS -i -X POST -H "OPEN-SANDBOX-API-KEY: $SANDKIT_API_KEY"',
+        'curl -sS -i -H "SANDKIT-PROBE-KEY: $SANDKIT_PROBE_KEY" "$PROBE/v1/view"',
+        '-X POST -H "SANDKIT-CONTROL-KEY: $SANDKIT_CONTROL_KEY"',
+        '"$CONTROL/v1/gates"',
+    ):
+        assert part in out
+
+
 def test_explain_works_for_every_requirement(capsys: pytest.CaptureFixture[str]) -> None:
     run_command_line(["list", "--profile", "full", "--json"])
     entries = json.loads(capsys.readouterr().out)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Iterator
 
 import click
@@ -14,18 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from sandkit_conformance.catalogue import Catalogue, Requirement, load_catalogue
+from sandkit_conformance.cli.by_hand import by_hand
 from sandkit_conformance.contract import Contract
-from sandkit_conformance.engine.requests import merge
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.profile import DEFAULT_PROFILE, PROFILES, select_requirements
-from sandkit_conformance.reports.curl import KEY_VARIABLE
 from sandkit_conformance.scenario.loader import load_suite
 from sandkit_conformance.scenario.model import Scenario, Step, Suite
 from sandkit_conformance.scenario.schema import load_schema
-from sandkit_conformance.target import DEFAULT_TEMPLATE
 
 _PLAIN_WIDTH = 160
-_EXPRESSION = re.compile(r"\$\{([^{}]*)\}")
 
 
 def console() -> Console:
@@ -108,6 +104,7 @@ def _explanation(found: Requirement, catalogue: Catalogue, suite: Suite) -> Iter
     ):
         if text:
             yield f"  {label + ':':<12} {text}"
+    yield "  by hand:     set BASE (without /v1), SANDKIT_API_KEY and, for the side ports, PROBE and CONTROL"
     for standing in suite.standing:
         if standing.check == found.id:
             yield f"\nA standing check over every exchange ({standing.invariant}): {standing.says}"
@@ -123,16 +120,11 @@ def _told(scenario: Scenario, requirement: str, contract: Contract) -> Iterator[
     for step in scenario.all_steps():
         sign = f"[{requirement}]" if step.check == requirement else f"[{step.check}]" if step.check else ""
         yield f"  {step.number:>6}  {step.title}  {sign}".rstrip()
-        command = _curl(step, contract)
+        command = by_hand(step, contract)
         if command:
-            yield f"          {_EXPRESSION.sub(_shell_variable, command)}"
+            yield f"          {command}"
         if step.check == requirement:
             yield from (f"          {line}" for line in _expected(step))
-
-
-def _shell_variable(found: re.Match[str]) -> str:
-    """`${sandbox.id}` as `$SANDBOX_ID`, for the reader to set from the answers before."""
-    return "$" + re.sub(r"[^A-Z0-9]+", "_", found[1].upper()).strip("_")
 
 
 def _expected(step: Step) -> Iterator[str]:
@@ -141,30 +133,6 @@ def _expected(step: Step) -> Iterator[str]:
         yaml.safe_dump(expected, sort_keys=False, allow_unicode=True, width=_PLAIN_WIDTH) if expected else ""
     )
     yield from text.splitlines()
-
-
-def _curl(step: Step, contract: Contract) -> str | None:
-    what = step.body.get("call")
-    if step.verb != "call":
-        return None
-    if isinstance(what, dict):
-        return f'curl -sS -i -X {what["method"]} "$BASE{what["path"]}"'
-    operation = contract.operations.get(str(what))
-    if operation is None:
-        return None
-    key = f' -H "OPEN-SANDBOX-API-KEY: ${KEY_VARIABLE}"' if operation.needs_key else ""
-    body = step.body.get("body", step.body.get("with"))
-    if operation.id == "createSandbox" and "body" not in step.body:
-        body = merge(DEFAULT_TEMPLATE, step.body.get("with", {}))
-    data = (
-        f" -H 'Content-Type: application/json' --data '{json.dumps(body, ensure_ascii=False)}'"
-        if body
-        else ""
-    )
-    path = operation.path
-    if operation.path_parameters and "for" in step.body:
-        path = path.replace(f"{{{operation.path_parameters[0]}}}", str(step.body["for"]))
-    return f'curl -sS -i -X {operation.method}{key}{data} "$BASE{path}"'
 
 
 @click.command()
