@@ -27,6 +27,7 @@ TARGETS = REPOSITORY / "sdks" / "conformance" / "targets"
 SUITE_COULD_NOT_RUN = 2
 # The programs may have to be built first.
 START_SECONDS = 1_800.0
+END_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,18 @@ def _run(way: Way, folder: Path, options: list[str]) -> int:
                 return SUITE_COULD_NOT_RUN
             return _run_suite(way, addresses, environment, ["--report-dir", str(folder), *options])
         finally:
-            harness.terminate()
-            harness.wait()
+            _end(harness)
             kubeconfig.unlink(missing_ok=True)
+
+
+def _end(harness: subprocess.Popen[bytes]) -> None:
+    harness.terminate()
+    try:
+        harness.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        # The programs of its control plane notice that it is gone, and end too.
+        harness.kill()
+        harness.wait()
 
 
 def _await(ready: Path, harness: subprocess.Popen[bytes]) -> Mapping[str, str] | None:
