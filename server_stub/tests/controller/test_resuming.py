@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sandkit_server.controller.manifests.snapshots import pause_snapshot
 from sandkit_server.core.model import SandboxState
 from sandkit_server.core.port_errors import Exhausted, Invalid
 from sandkit_server.kubernetes.calls import Verb, create, delete, merge
@@ -212,3 +213,10 @@ async def test_an_incomplete_snapshot_is_no_snapshot() -> None:
     world.ask(pause=False)
     await world.play()
     assert (world.state(), world.status().reason) == (SandboxState.PAUSED, "SnapshotIncomplete")
+
+
+async def test_a_snapshot_of_a_later_attempt_than_the_pause_seen_is_left_alone() -> None:
+    world = await paused()
+    world.cluster.act(create(SNAPSHOTS, pause_snapshot(world.sandbox(), 9)))
+    await world.play()
+    assert world.names(SNAPSHOTS) == [SNAPSHOT, f"{ID}-pause-9"]

@@ -214,3 +214,14 @@ async def test_a_pod_that_was_evicted_has_no_source_to_release() -> None:
     await world.play()
     assert told(world) == (SnapshotState.FAILED, "CommitDeadline")
     assert "snap-1-release" not in [call.name for call in world.cluster.sent]
+
+
+async def test_a_later_pod_of_the_same_name_is_not_the_source_to_release() -> None:
+    world = await running()
+    take(world)
+    await world.reconcile()
+    world.cluster.act(merge_status(SNAPSHOTS, "snap-1", {"sourcePodUid": "of-an-earlier-pod"}))
+    world.fail_commits()
+    await world.play()
+    assert told(world) == (SnapshotState.FAILED, "PushFailed")
+    assert "snap-1-release" not in [call.name for call in world.cluster.sent]
