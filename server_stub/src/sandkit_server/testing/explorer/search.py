@@ -94,7 +94,6 @@ class Outcome(Generic[L]):
         depth: The level up to which every state was expanded.
         exhausted: There was nothing left to expand: the bounds did not cut anything off.
         rests: States of rest that were judged.
-        peak: States of the widest level.
         seconds: By the clock on the wall.
         cpu: Of this process, in seconds; the same on a busy machine.
     """
@@ -104,7 +103,6 @@ class Outcome(Generic[L]):
     depth: int = 0
     exhausted: bool = False
     rests: int = 0
-    peak: int = 0
     seconds: float = 0.0
     cpu: float = 0.0
     finding: Finding[L] | None = None
@@ -139,7 +137,6 @@ class Search(Generic[S, L]):
             level = self._expand(level, began + self._bounds.seconds)
             outcome.states = len(self._parents)
             outcome.seconds = time.monotonic() - began
-            outcome.peak = max(outcome.peak, len(level))
             if self._is_over(began):
                 break
             outcome.depth += 1

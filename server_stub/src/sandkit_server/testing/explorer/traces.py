@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandkit_server.testing.explorer.boards import Board
 from sandkit_server.testing.explorer.scenarios import Stage
 from sandkit_server.testing.explorer.search import Finding, Step
 from sandkit_server.testing.explorer.setting import State
@@ -111,8 +110,3 @@ def _left_alone(
             yield from taken
             return
     raise UnknownStepError(f"left alone, the system does not go on like this: {labels[0]}")
-
-
-def boards_along(stage: Stage, trace: Trace) -> Iterator[Board]:
-    """What is stored after each step."""
-    return (step.state.board for _, step in walk(stage, trace))
