@@ -80,8 +80,8 @@ def test_good_answers_break_nothing_and_unknown_fields_are_fine(judge: Judge) ->
             "without X-Request-ID",
         ),
         (answer(200, {**SANDBOX, "createdAt": "2026-01-01T02:00:00+02:00"}), "utc-instants", "/createdAt"),
-        (evolve(answer(200, SANDBOX), echoes={"key"}), "no-keys", "a key was sent back"),
-        (evolve(answer(404, ERROR), echoes={"secret"}), "no-secrets", "a secret of a request"),
+        (evolve(answer(200, SANDBOX), echoes=frozenset({"key"})), "no-keys", "a key was sent back"),
+        (evolve(answer(404, ERROR), echoes=frozenset({"secret"})), "no-secrets", "a secret of a request"),
     ],
 )
 def test_a_broken_answer_breaks_its_own_invariant(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sandkit_conformance.cli import run_command_line
-from sandkit_conformance.mutants.serving import Served, served
+from sandkit_conformance.mutants.serving import OwnProcesses, Served, served
 from sandkit_conformance.trace import seal_of
 from sandkit_server.testing import EmbeddedServer
 
@@ -88,7 +88,7 @@ def test_a_red_run_is_as_red_without_the_server(
     mutant: str, selection: str, red: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live, again = tmp_path / "live", tmp_path / "again"
-    with served(MUTANTS, mutant) as server:
+    with served(OwnProcesses(MUTANTS), mutant) as server:
         assert against(server, live, monkeypatch, "--req", selection) == 1
     assert any(name.startswith(red) and verdict == "fail" for name, verdict in verdicts(live).items())
     assert recheck(live, "--report-dir", str(again)) == 1

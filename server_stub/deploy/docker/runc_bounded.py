@@ -2,8 +2,8 @@
 """An OCI runtime for dockerd: runc, asked for no more than this machine can give.
 
 Where the capability bounding set lacks CAP_SYS_RESOURCE (inside many virtual machines and containers), runc
-refuses to start a container that asks for all capabilities, and cannot lower an OOM score. This takes both out
-of the request and executes runc. It never asks for more than the caller did.
+refuses to start a container that asks for all capabilities, and cannot lower an OOM score. This takes both
+out of the request and executes runc. It never asks for more than the caller did.
 """
 
 from __future__ import annotations
