@@ -45,8 +45,8 @@ _PUSH_SECRET: Final = "registry-push"  # noqa: S105 - a name
 _PULL_SECRET: Final = "registry-pull"  # noqa: S105 - a name
 _PORTS: Final = (8080, 44772)
 # How long nothing has to happen after the clock was moved; the control plane reacts in other processes.
-_QUIET_SECONDS: Final = 0.2
-_MOST_JUMPS: Final = 12
+_QUIET_SECONDS: Final = 0.1
+_MOST_JUMPS: Final = 4
 _FOREIGN_READY_SECONDS: Final = 10.0
 
 
