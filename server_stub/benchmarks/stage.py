@@ -73,13 +73,19 @@ class Arrivals:
 
     async def run(self) -> None:
         """Follow for ever."""
-        version = version_of(await self._cluster.send(list_all(self._resource)))
-        async with aclosing(self._cluster.watch(self._resource, version)) as events:
+        listed = await self._cluster.send(list_all(self._resource))
+        # What was made since the start of this may be in the list already.
+        for found in listed["items"]:
+            self._look(found)
+        async with aclosing(self._cluster.watch(self._resource, version_of(listed))) as events:
             async for event in events:
-                name = event.object["metadata"].get("name")
-                if name and name not in self._seen and self._is_up(event.object):
-                    self._seen[name] = time.perf_counter()
-                    self._more.set()
+                self._look(event.object)
+
+    def _look(self, found: Object) -> None:
+        name = found["metadata"].get("name")
+        if name and name not in self._seen and self._is_up(found):
+            self._seen[name] = time.perf_counter()
+            self._more.set()
 
     async def of(self, name: str) -> float:
         """The instant at which this one came up."""
