@@ -26,7 +26,7 @@ _SCENARIOS: Final = (
             Asked(what="delete", sandbox=B, after=(1,)),
         ),
         budget=Budget(faults=2, crashes=1, looks=1, misfortunes=1),
-        depth=12,
+        depth=11,
         weight=4,
         lifetimes=_LASTING,
     ),
