@@ -66,7 +66,7 @@ async def _entry_by_entry(real: LifecycleService, sandbox_id: str, patch: Patch)
 def _lost_update() -> Call:
     async def patch(real: LifecycleService, sandbox_id: str, wanted: Patch) -> Sandbox:
         before = (await real.get_sandbox(sandbox_id)).metadata
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
         now = (await real.get_sandbox(sandbox_id)).metadata
         lost = {key: before.get(key) for key in now if key not in wanted}
         return await real.patch_metadata(sandbox_id, {**lost, **wanted})

@@ -91,5 +91,6 @@ DELETION = (
         requirement="DEL-03",
         defect="A delete of a sandbox that is Stopping is refused with 409.",
         alter=service(delete_sandbox=_strict_second_delete),
+        also={"API-90": "It deletes a sandbox that is Stopping, too."},
     ),
 )

@@ -178,6 +178,31 @@ def _finish_without(*states: SandboxState) -> Callable[[Call], Call]:
     return make
 
 
+def _forget_deletes() -> tuple[Substitution, ...]:
+    """What was being deleted is in nobody's memory but the old server's, and is nobody's orphan either."""
+    begun: set[str] = set()
+
+    def note(original: Call) -> Call:
+        async def delete(self: Removal, sandbox_id: str) -> None:
+            begun.add(sandbox_id)
+            await original(self, sandbox_id)
+
+        return delete
+
+    def leave(original: Callable[..., Any]) -> Callable[..., Any]:
+        def orphaned(*arguments: Any) -> list[Claim]:
+            found = original(*arguments)
+            return [claim for claim in found if claim.labels.get(ownership.ID_LABEL) not in begun]
+
+        return orphaned
+
+    return (
+        *swap(Removal, "delete", note),
+        *swap(ownership, "orphaned", leave),
+        *swap(Reconciler, "_finish", _finish_without(SandboxState.STOPPING)),
+    )
+
+
 OWNERS = (
     Mutant(
         id="volumes-opted-in-claim-stays",
@@ -266,6 +291,6 @@ OWNERS = (
         id="volumes-restart-forgets-the-sweep",
         requirement="VOL-25",
         defect="After a restart nobody sweeps for the deletes that were under way.",
-        substitutions=swap(Reconciler, "_finish", _finish_without(SandboxState.STOPPING)),
+        substitutions=_forget_deletes(),
     ),
 )

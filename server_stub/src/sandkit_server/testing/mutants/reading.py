@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sandkit_server.core.errors import FieldError, SandkitError, invalid_request
+from sandkit_server.core.errors import FieldError, invalid_request
 from sandkit_server.core.model import Caller, CreateSandbox, Sandbox
 from sandkit_server.core.service import LifecycleService
 from sandkit_server.http import operations
@@ -79,17 +79,15 @@ def _found(document: Any, pointer: str) -> Any:
     return document
 
 
-async def _quoting_the_request(
-    real: LifecycleService, request: CreateSandbox, caller: Caller, key: str | None = None
-) -> Sandbox:
-    try:
-        return await real.create_sandbox(request, caller, key)
-    except SandkitError as error:
-        stores = [volume.ossfs.access_key_secret for volume in request.volumes if volume.ossfs is not None]
-        if not any(stores):
-            raise
-        message = f"{error.message} The request was for buckets with {stores}."
-        raise SandkitError(error.code, message, details=error.details) from error
+def _quoting_the_volumes(original: Callable[..., list[FieldError]]) -> Callable[..., list[FieldError]]:
+    def field_errors(self: Any, document: Any) -> list[FieldError]:
+        volumes = document.get("volumes") if isinstance(document, dict) else None
+        return [
+            replace(fault, message=f"{fault.message} The volumes were {volumes}.") if volumes else fault
+            for fault in original(self, document)
+        ]
+
+    return field_errors
 
 
 def _shown_as_pulled() -> Any:
@@ -163,7 +161,7 @@ READING = (
         id="secret-quoted-with-the-request",
         requirement="API-25",
         defect="The error about a create quotes the volumes it was for, with their keys.",
-        alter=service(create_sandbox=_quoting_the_request),
+        substitutions=swap(_Operation, "_field_errors", _quoting_the_volumes),
     ),
     Mutant(
         id="secret-in-the-image-reference",
