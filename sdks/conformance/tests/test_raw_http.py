@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import time
 
-import httpx
 import pytest
 
 from sandkit_conformance.drivers.port import Call, Exchange
@@ -168,21 +167,16 @@ async def test_a_connection_on_which_the_server_broke_is_not_used_again() -> Non
     assert [(one.failure, (one.status or 0) < 500) for one in answers] == [(None, False), (None, True)]
 
 
-async def test_a_connection_on_which_the_server_broke_does_not_come_back_into_the_pool_alive(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def break_down(handler: Handler) -> bool:
-        handler.raw(500, b"Internal Server Error", {"Content-Type": "text/plain"})
-        return True
+async def test_every_call_has_a_connection_of_its_own() -> None:
+    callers: list[int] = []
 
-    closed: list[bool] = []
-    release = httpx.Response.aclose
+    def note(handler: Handler) -> bool:
+        callers.append(handler.client_address[1])
+        return False
 
-    async def look_and_release(response: httpx.Response) -> None:
-        # What the pool asks before it gives a connection away; of one that is closed it is true.
-        closed.append(response.extensions["network_stream"].get_extra_info("is_readable"))
-        await release(response)
-
-    monkeypatch.setattr(httpx.Response, "aclose", look_and_release)
-    assert (await ask(break_down)).status == 500
-    assert closed == [True]
+    with tiny_server(note) as server:
+        driver = RawHttpDriver(server.url)
+        for _ in range(5):
+            assert (await driver.perform(Call("GET", "/v1/health", 5.0))).ok
+        await driver.aclose()
+    assert len(set(callers)) == 5

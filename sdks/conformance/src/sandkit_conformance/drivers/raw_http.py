@@ -20,9 +20,10 @@ _STANDING_HEADERS: Final = (
     (b"accept-encoding", b"identity"),
     (b"user-agent", b"sandkit-conformance"),
 )
-# Servers close idle connections after some seconds (gunicorn 2, uvicorn and Node.js 5). Whoever sends just
-# then is hung up on, and that would be told as the server's fault; so a connection is given up well before.
-_LIMITS: Final = httpx.Limits(max_connections=128, max_keepalive_connections=32, keepalive_expiry=1)
+# Every call has a connection of its own. On one that was used before, whatever somebody else did to it would be
+# told of this call: servers close idle connections after some seconds, and broken ones at once, and a pool may
+# give one away that is just being closed.
+_LIMITS: Final = httpx.Limits(max_connections=128, max_keepalive_connections=0)
 
 
 class RawHttpDriver:
@@ -82,19 +83,12 @@ class RawHttpDriver:
         try:
             received.status = response.status_code
             received.headers = response.headers.multi_items()
-            # The stream itself: `aiter_raw` gives the connection back as soon as the body has ended.
-            assert isinstance(response.stream, httpx.AsyncByteStream)
-            async for chunk in response.stream:
+            async for chunk in response.aiter_raw():
                 received.body += chunk
                 if len(received.body) > MAX_BODY:
                     raise _TooLargeError
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-                if response.status_code >= 500:
-                    # Servers whose handler has broken close the connection without a word. Whoever had it
-                    # next would be told that the server had hung up on him. Afterwards it were too late: in
-                    # the pool again, somebody may have it already.
-                    await response.extensions["network_stream"].aclose()
                 await response.aclose()
 
     async def aclose(self) -> None:
