@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sandkit_conformance.catalogue import Catalogue
 from sandkit_server.testing import EmbeddedServer
 
 from .command_lines import run
@@ -109,6 +110,13 @@ def test_the_probe_of_the_guide_keeps_its_key(
     monkeypatch.setenv("SANDKIT_PROBE_KEY", "wrong")
     assert run(server, scenarios, "--probe-url", probe) == 2
     assert "the probe port: GET /v1/info: 401 REQUEST::UNAUTHORIZED" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("page", [TUTORIAL, DOCS / "conformance" / "targets.md"], ids=lambda page: page.stem)
+def test_the_capabilities_of_the_guides_are_in_the_catalogue(page: Path, catalogue: Catalogue) -> None:
+    (named,) = re.findall(r"^capabilities: \[(.*)\]$", page.read_text(), re.MULTILINE)
+    known = {one.capability for one in catalogue.requirements.values()}
+    assert set(named.split(", ")) <= known
 
 
 def test_the_probe_of_the_guide_is_as_short_as_it_says() -> None:
