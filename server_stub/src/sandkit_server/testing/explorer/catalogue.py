@@ -61,7 +61,7 @@ _SCENARIOS: Final = (
         given=_made(A),
         asked=(Asked(what="pause", sandbox=A), Asked(what="pause", sandbox=A, after=(0,))),
         budget=Budget(misfortunes=2),
-        depth=16,
+        depth=14,
         lifetimes=_LASTING,
     ),
     Scenario(
@@ -121,7 +121,7 @@ _SCENARIOS: Final = (
             Asked(what="delete", sandbox=A, after=(0,)),
         ),
         budget=Budget(misfortunes=1, faults=1, crashes=1, stalls=1, looks=1),
-        depth=12,
+        depth=11,
         weight=3,
         lifetimes=_EXPIRING,
     ),
