@@ -20,9 +20,9 @@ _STANDING_HEADERS: Final = (
     (b"accept-encoding", b"identity"),
     (b"user-agent", b"sandkit-conformance"),
 )
-# Every call has a connection of its own. On one that was used before, whatever somebody else did to it would be
-# told of this call: servers close idle connections after some seconds, and broken ones at once, and a pool may
-# give one away that is just being closed.
+# Every call has a connection of its own. On one that was used before, whatever somebody else did to it would
+# be told of this call: servers close idle connections after some seconds, and broken ones at once, and a pool
+# may give one away that is just being closed.
 _LIMITS: Final = httpx.Limits(max_connections=128, max_keepalive_connections=0)
 
 
