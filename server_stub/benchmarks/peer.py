@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx
-from scripts.peer_server import LOCK, PeerServer
+from scripts.peer_server import LOCK, PeerError, PeerServer
 from server_stub.benchmarks.stage import (
     CREATE,
     Arrivals,
@@ -242,4 +242,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except PeerError as error:
+        print(f"peer: {error}", file=sys.stderr)
+        sys.exit(2)
