@@ -162,6 +162,14 @@ fuzz: setup ## schemathesis against a running server, seeded, FUZZ_SECONDS long 
 bench: setup ## start-up time and requests per second of the server, beside a bare Starlette route
 	@$(BIN)/python server_stub/benchmarks/run.py
 
+.PHONY: bench-cluster
+bench-cluster: setup ## 2,000 sandboxes on a real control plane beside bare pods: times, API calls, memory; needs Go
+	@$(BIN)/python -m server_stub.benchmarks.cluster $(BENCH_ARGS)
+
+.PHONY: bench-peer
+bench-peer: setup ## creates side by side with the public opensandbox-server on one control plane; needs Go
+	@$(BIN)/python -m server_stub.benchmarks.peer $(BENCH_ARGS)
+
 .PHONY: ci
 ci: ## everything the integration run checks, stage by stage (.ci/run)
 	@.ci/run
