@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import secrets
 import time
+import traceback
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
@@ -110,6 +111,8 @@ def try_mutant(servers: Servers, entry: MutantEntry, manner: Manner) -> Trial:
         trial = judge(entry, result)
     except SuiteError as error:
         trial = Trial(entry, Fate.ERROR, note=str(error))
+    except Exception:  # noqa: BLE001 - a defect of the suite itself spoils this trial, not the whole campaign
+        trial = Trial(entry, Fate.ERROR, note=traceback.format_exc())
     return evolve(trial, seconds=time.monotonic() - began, seed=manner.seed)
 
 
@@ -122,6 +125,8 @@ def try_proxy(target: Target, entry: MutantEntry, manner: Manner) -> Trial:
         trial = _unless_unseen(judge(entry, result), result)
     except SuiteError as error:
         trial = Trial(entry, Fate.ERROR, note=str(error))
+    except Exception:  # noqa: BLE001 - a defect of the suite itself spoils this trial, not the whole campaign
+        trial = Trial(entry, Fate.ERROR, note=traceback.format_exc())
     return evolve(trial, seconds=time.monotonic() - began, seed=manner.seed)
 
 
