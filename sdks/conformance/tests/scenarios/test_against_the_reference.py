@@ -28,6 +28,8 @@ OF_SNAPSHOTS: Final = frozenset(
 )
 # Promises of targets that lack something: the ability to pause, a registry.
 OF_WHAT_IS_MISSING: Final = frozenset({"PAU-10", "FLT-01"})
+# Promises of targets whose pauses are carried out by a controller of their own, in a cluster.
+OF_A_CONTROLLER: Final = frozenset({"FLT-03", "FLT-09", "FLT-12", "FLT-15"})
 
 
 def replay(
@@ -64,8 +66,8 @@ def verdicts(result: RunResult, verdict: Verdict) -> set[str]:
 @pytest.mark.parametrize(
     ("pause_mode", "capabilities", "not_applicable"),
     [
-        ("rootfs", ALL, OF_WHAT_IS_MISSING),
-        ("freeze", ALL - {"pause.rootfs"}, OF_WHAT_IS_MISSING | OF_SNAPSHOTS),
+        ("rootfs", ALL, OF_WHAT_IS_MISSING | OF_A_CONTROLLER),
+        ("freeze", ALL - {"pause.rootfs"}, OF_WHAT_IS_MISSING | OF_SNAPSHOTS | OF_A_CONTROLLER),
     ],
 )
 def test_a_server_that_pauses_keeps_every_promise(
