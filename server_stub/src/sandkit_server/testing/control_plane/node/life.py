@@ -121,8 +121,12 @@ class Lives:
                 if problem.reason != said:
                     said = problem.reason
                     await self._tell(pod, status.waiting(pod, _now(), problem.reason, str(problem)))
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, _LONGEST_DELAY)
+            except Refused as refusal:
+                if refusal.status not in _PASSING:
+                    raise
+                _log.info("pod %s is not started yet: %s", pod["metadata"]["name"], refusal)
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _LONGEST_DELAY)
 
     async def _try_to_start(self, pod: Pod) -> tuple[Container, ...]:
         claims = {name: await self._claim(pod, name) for name in set(claims_of(pod).values())}
