@@ -78,9 +78,12 @@ class Model:
         finally:
             others.remove(mine)
 
-    def busy(self, name: str) -> bool:
-        """Whether anything is under way about the sandbox ``name``."""
-        return bool(self._under_way.get(name))
+    def deleted_by_others(self, name: str) -> None:
+        """Somebody deleted the workload of the sandbox ``name``, past the server; that overlaps as well."""
+        under_way = self._under_way.get(name, [])
+        for each in under_way:
+            each.alone = False
+        self.lives[name].fate = Fate.UNSURE if under_way else Fate.GONE
 
     def created(self, name: str, made: Life | None, answer: Answer, request: Request) -> None:
         """A create ended."""

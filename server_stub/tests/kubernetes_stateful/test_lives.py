@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
-    precondition,
+    initialize,
     rule,
     run_state_machine_as_test,
 )
@@ -25,7 +25,7 @@ from sandkit_server.testing.cluster import node
 from .census import OWN, SHARED, differences
 from .judged_cluster import KEPT
 from .line import Armed, Fault
-from .model import Fate, Life
+from .model import Life
 from .town import Town, volume
 
 EXAMPLES = int(os.environ.get("SANDKIT_STATEFUL_EXAMPLES", "12"))
@@ -50,53 +50,41 @@ class Lives(RuleBasedStateMachine):
 
     # --- the client ---
 
-    @rule(name=NAMES, claims=st.booleans(), after=PAUSES)
-    def create(self, name: str, claims: bool, after: float) -> None:
-        own = name
-        if KEYS[name] is None:
-            self.unkeyed += 1
-            own = f"{name}{self.unkeyed}"
-        volumes = [volume(f"{OWN}{own}"), volume(f"{KEPT}{name}", delete=False)]
-        # Another request under the same key is refused, so with a key it is always the same.
-        if claims or KEYS[name] is not None:
-            volumes.append(volume(f"{SHARED}x", delete=name != "b"))
-        self.town.create(own, KEYS[name], LIFETIMES[name], *volumes)
+    @initialize(after=PAUSES)
+    def begin(self, after: float) -> None:
+        self.create("a")
+        self.create("c")
         self.town.pass_time(after)
 
-    @rule(name=NAMES, after=PAUSES)
-    def pause(self, name: str, after: float) -> None:
-        if (found := self.find(name)) is not None:
-            self.town.pause(found[1])
-        self.town.pass_time(after)
-
-    @rule(name=NAMES, after=PAUSES)
-    def resume(self, name: str, after: float) -> None:
-        if (found := self.find(name)) is not None:
-            self.town.resume(found[1])
-        self.town.pass_time(after)
-
-    @rule(name=NAMES, seconds=st.sampled_from([30, 3600]), after=PAUSES)
-    def renew(self, name: str, seconds: float, after: float) -> None:
-        if (found := self.find(name)) is not None:
-            self.town.renew(found[1], found[0], seconds)
-        self.town.pass_time(after)
-
-    @rule(name=NAMES, after=PAUSES)
-    def delete(self, name: str, after: float) -> None:
-        if (found := self.find(name)) is not None:
+    @rule(name=NAMES, again=st.booleans(), after=PAUSES)
+    def create_or_delete(self, name: str, again: bool, after: float) -> None:
+        found = self.find(name)
+        if found is None or again:
+            self.create(name)
+        else:
             self.town.delete(found[1], found[0])
         self.town.pass_time(after)
 
-    @rule(name=NAMES, after=PAUSES)
-    def snapshot(self, name: str, after: float) -> None:
-        if (found := self.find(name)) is not None:
-            self.town.snapshot(found[1])
+    @rule(name=NAMES, what=st.sampled_from(["pause", "resume"]), after=PAUSES)
+    def pause_or_resume(self, name: str, what: str, after: float) -> None:
+        if (found := self.find(name)) is None:
+            self.create(name)
+        elif what == "pause":
+            self.town.pause(found[1])
+        else:
+            self.town.resume(found[1])
         self.town.pass_time(after)
 
-    @precondition(lambda self: self.town.model.snapshots)
-    @rule(after=PAUSES)
-    def delete_snapshot(self, after: float) -> None:
-        self.town.delete_snapshot(max(self.town.model.snapshots))
+    @rule(name=NAMES, what=st.sampled_from([30, 3600, "snapshot", "delete snapshot"]), after=PAUSES)
+    def renew_or_snapshot(self, name: str, what: int | str, after: float) -> None:
+        if (found := self.find(name)) is None:
+            self.create(name)
+        elif isinstance(what, int):
+            self.town.renew(found[1], found[0], what)
+        elif what == "snapshot":
+            self.town.snapshot(found[1])
+        elif self.town.model.snapshots:
+            self.town.delete_snapshot(max(self.town.model.snapshots))
         self.town.pass_time(after)
 
     # --- others ---
@@ -106,7 +94,7 @@ class Lives(RuleBasedStateMachine):
         if (found := self.find(name)) is not None and self.act(
             delete(BATCH_SANDBOXES, found[1].id, propagation=how)
         ):
-            found[1].fate = Fate.UNSURE if self.town.model.busy(found[0]) else Fate.GONE
+            self.town.model.deleted_by_others(found[0])
         self.town.pass_time(after)
 
     @rule(name=NAMES, how=st.sampled_from(["evicted", "deleted"]), after=PAUSES)
@@ -117,17 +105,12 @@ class Lives(RuleBasedStateMachine):
                 self.act(node.evict(pod) if how == "evicted" else delete(PODS, found[1].id))
         self.town.pass_time(after)
 
-    @rule(how=st.sampled_from(["well", "in vain", "never"]))
-    def from_now_on_commits_go(self, how: str) -> None:
-        self.town.surroundings.commits = how
-
-    @rule(willing=st.booleans())
-    def from_now_on_nodes_start_pods(self, willing: bool) -> None:
-        self.town.surroundings.willing = willing
-
-    @rule(seconds=PAUSES)
-    def time_passes(self, seconds: float) -> None:
-        self.town.pass_time(seconds)
+    @rule(
+        commits=st.sampled_from(["well", "well", "in vain", "never"]),
+        nodes=st.sampled_from([True, True, False]),
+    )
+    def from_now_on(self, commits: str, nodes: bool) -> None:
+        self.town.surroundings.commits, self.town.surroundings.willing = commits, nodes
 
     # --- misfortune ---
 
@@ -140,20 +123,22 @@ class Lives(RuleBasedStateMachine):
     def arm(self, process: str, fault: Fault, skip: int, times: int) -> None:
         self.town.processes[process].armed.append(Armed(fault, skip, times))
 
-    @rule(process=PROCESSES, after=PAUSES)
-    def kill(self, process: str, after: float) -> None:
-        self.town.processes[process].kill()
-        self.town.pass_time(after)
-
-    @rule(process=PROCESSES, seconds=st.sampled_from([0.01, 1.0, 20.0]))
-    def watches_lag(self, process: str, seconds: float) -> None:
-        self.town.processes[process].line.blind(seconds)
-
-    @rule(forget=st.booleans())
-    def watches_are_cut(self, forget: bool) -> None:
-        if forget:
-            self.town.cluster.compact()
-        self.town.cluster.break_watches()
+    @rule(
+        process=PROCESSES,
+        what=st.sampled_from(["dies", "lags", "is cut off", "has to list anew"]),
+        after=PAUSES,
+    )
+    def disturb(self, process: str, what: str, after: float) -> None:
+        town = self.town
+        if what == "dies":
+            town.processes[process].kill()
+        elif what == "lags":
+            town.processes[process].line.blind(after)
+        else:
+            if what == "has to list anew":
+                town.cluster.compact()
+            town.cluster.break_watches()
+        town.pass_time(after)
 
     def teardown(self) -> None:
         try:
@@ -162,6 +147,18 @@ class Lives(RuleBasedStateMachine):
             assert not found, found
         finally:
             self.town.close()
+
+    def create(self, name: str) -> None:
+        """Ask for a sandbox: always the same one under a key, a new one without."""
+        own = name
+        if KEYS[name] is None:
+            self.unkeyed += 1
+            own = f"{name}{self.unkeyed}"
+        claims = (volume(f"{OWN}{own}"), volume(f"{KEPT}{name}", delete=False))
+        shared = volume(f"{SHARED}x", delete=name != "b")
+        # Of those that want it to go with them only one can have it; "c" leaves it alone.
+        volumes = claims if name == "c" else (*claims, shared)
+        self.town.create(own, KEYS[name], LIFETIMES[name], *volumes)
 
     def find(self, name: str) -> tuple[str, Life] | None:
         """The latest sandbox the client was answered with, by its name in the model."""
