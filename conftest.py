@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+# Suites that tests of several tiers inherit: before anything imports them, or a failure tells no values.
+pytest.register_assert_rewrite("sandkit_server.testing.contracts")
+
 
 class ForeignTrafficError(RuntimeError):
     """A test tried to reach an address that is not this machine's loopback."""

@@ -29,8 +29,6 @@ from sandkit_server.testing.control_plane.node.kubelet import Node, NodeOptions
 from sandkit_server.testing.control_plane.plane import ControlPlane
 from sandkit_server.testing.control_plane.programs import Programs
 
-pytest.register_assert_rewrite("sandkit_server.testing.contracts")
-
 PUSH_SECRET = "registry-push"
 AUTH = {".dockerconfigjson": "eyJhdXRocyI6e319"}
 
