@@ -18,6 +18,9 @@ from .conftest import Settle
 from .life import Client
 from .writes import Kill, Ledger, Moment, Write
 
+# Connections of killed processes are left to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
 # A life, or the part of one that is led.
 Lead = Callable[[Client, int], Awaitable[None]]
 

@@ -15,6 +15,9 @@ from sandkit_server.testing.control_plane.programs import Programs
 from .conftest import node_of, settled
 from .writes import Ledger, Moment, Write
 
+# Connections of killed processes are left to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
 
 class Restart:
     """Strikes once: the API server is killed at a write, and started again while everybody goes on."""
