@@ -129,6 +129,10 @@ mutants: setup ## run the suite against deliberately broken servers: each must t
 control-plane: setup ## tests on a real Kubernetes control plane on loopback; needs Go, the first build takes minutes
 	@$(BIN)/python scripts/control_plane.py $(PYTEST_ARGS)
 
+.PHONY: control-plane-kills
+control-plane-kills: setup ## long: server and controller killed at every write there, watches cut, the API server restarted
+	@$(BIN)/python scripts/control_plane.py server_stub/control_plane/tests/product $(PYTEST_ARGS)
+
 .PHONY: conformance-control-plane
 conformance-control-plane: setup ## the suite on server and controller over a real control plane, for both workload providers
 	@$(BIN)/python scripts/conformance_control_plane.py -- $(CONFORMANCE_ARGS)
