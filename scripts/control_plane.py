@@ -1,7 +1,7 @@
 """Runs the tests of the control-plane tier: `python scripts/control_plane.py [PYTEST ARGUMENTS]`.
 
-The programs are built from Go modules first, if they are missing or out of date. The kills at every write lead
-some eighty whole lives, so they run only when they are named: `make control-plane-kills`.
+The programs are built from Go modules first, if they are missing or out of date. The kills at every write
+lead some eighty whole lives, so they run only when they are named: `make control-plane-kills`.
 """
 
 from __future__ import annotations
