@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sandkit_server.testing.mutants.benign import BENIGN
 from sandkit_server.testing.mutants.changes import CHANGES
+from sandkit_server.testing.mutants.claim_requests import CLAIM_REQUESTS
 from sandkit_server.testing.mutants.claims import CLAIMS
 from sandkit_server.testing.mutants.creation import CREATION
 from sandkit_server.testing.mutants.deletion import DELETION
@@ -31,7 +32,7 @@ CONTROL = Mutant(
 )
 
 _AREAS = (
-    *(PAUSE, RESUME, EXPIRY, DELETION, CLAIMS, OWNERS, FAILURES),
+    *(PAUSE, RESUME, EXPIRY, DELETION, CLAIMS, CLAIM_REQUESTS, OWNERS, FAILURES),
     *(PROTOCOL, READING, RULES, CREATION, LISTING, CHANGES, ENDPOINTS, SNAPSHOTS, POOLS),
 )
 _ALL = (CONTROL, *BENIGN, *(mutant for area in _AREAS for mutant in area))
