@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sandkit_server.core.model import SandboxState, SnapshotState
@@ -12,7 +10,7 @@ from sandkit_server.kubernetes.calls import Propagation, create, delete, merge_s
 from sandkit_server.kubernetes.resources import BATCH_SANDBOXES, JOBS, PODS, SNAPSHOTS
 from sandkit_server.testing.cluster import node
 
-from .world import CONFIG, ID, World, arguments, changed, writes
+from .world import CONFIG, ID, World, arguments, changed, running, writes
 
 
 def take(world: World, name: str = "snap-1", source: str = ID) -> None:
@@ -28,12 +26,6 @@ def told(world: World, name: str = "snap-1") -> tuple[SnapshotState, str | None]
     assert found is not None
     status = standing.snapshot_state_of(found)
     return status.state, status.reason
-
-
-async def running(**fields: Any) -> World:
-    world = World(**fields)
-    await world.run()
-    return world
 
 
 async def test_a_snapshot_is_taken_and_the_source_runs_on() -> None:

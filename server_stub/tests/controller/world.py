@@ -247,3 +247,21 @@ def condition(obj: Object, kind: str) -> Mapping[str, Any]:
     found = standing.condition(obj, kind)
     assert found is not None, f"no condition {kind}"
     return found
+
+
+async def running(**fields: Any) -> World:
+    """A world whose sandbox is Running."""
+    world = World(**fields)
+    await world.run()
+    return world
+
+
+async def pausing(world: World | None = None) -> World:
+    """A world whose sandbox is Pausing with a commit job that has a running pod."""
+    world = world or await running()
+    world.ask(pause=True)
+    for _ in range(3):
+        await world.reconcile()
+        world.cluster.play()
+    assert world.state() is SandboxState.PAUSING
+    return world
