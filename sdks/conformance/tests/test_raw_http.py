@@ -49,12 +49,6 @@ def garbage(handler: Handler) -> bool:
     return True
 
 
-def slam(handler: Handler) -> bool:
-    handler.connection.shutdown(socket.SHUT_RDWR)
-    handler.close_connection = True
-    return True
-
-
 def flood(handler: Handler) -> bool:
     handler.send_response(200)
     handler.end_headers()
@@ -83,7 +77,7 @@ async def ask(misbehave: Misbehaviour, seconds: float = 5.0) -> Exchange:
         (drip, "timeout", "an answer that did not end within 0.4 s"),
         (truncate, "truncated", "broke after 11 bytes"),
         (garbage, "protocol", "not a proper HTTP answer"),
-        (slam, "protocol", "not a proper HTTP answer"),
+        (Handler.slam, "protocol", "not a proper HTTP answer"),
     ],
 )
 async def test_a_broken_exchange_has_a_name(misbehave: Misbehaviour, kind: str, message: str) -> None:
@@ -146,25 +140,6 @@ async def test_deep_json_is_not_json() -> None:
         return True
 
     assert (await ask(deep)).json is NOTHING
-
-
-async def test_a_connection_on_which_the_server_broke_is_not_used_again() -> None:
-    broken: set[int] = set()
-
-    def hang_up_silently(handler: Handler) -> bool:
-        if id(handler.connection) in broken:
-            return slam(handler)
-        if handler.command == "POST":
-            broken.add(id(handler.connection))
-            handler.raw(500, b"Internal Server Error", {"Content-Type": "text/plain"})
-            return True
-        return False
-
-    with tiny_server(hang_up_silently) as server:
-        driver = RawHttpDriver(server.url)
-        answers = [await driver.perform(Call(method, "/v1/sandboxes", 2.0)) for method in ("POST", "GET")]
-        await driver.aclose()
-    assert [(one.failure, (one.status or 0) < 500) for one in answers] == [(None, False), (None, True)]
 
 
 async def test_every_call_has_a_connection_of_its_own() -> None:

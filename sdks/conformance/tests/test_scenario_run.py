@@ -265,6 +265,44 @@ async def test_a_pool_that_was_refused_is_not_the_suites(play: Play) -> None:
     assert not any(event.data.get("operation") == "deletePool" for event in played.run.trace.events)
 
 
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_snapshot_is_taken_back_even_when_its_id_was_never_told(
+    play: Play, server: Server, *, answered: bool
+) -> None:
+    snapshots = {"snap-of-another": "sbx-of-another"}
+
+    def keeps_snapshots(handler: Handler) -> bool:
+        last = handler.route.path.rpartition("/")[2]
+        if handler.command == "POST" and last == "snapshots":
+            snapshots["snap-1"] = handler.route.path.split("/")[3]
+            if answered:
+                handler.reply(202, {"id": "snap-1", "sandboxId": snapshots["snap-1"]})
+                return True
+            return handler.slam()
+        if handler.command == "GET" and last == "snapshots":
+            # A server that does not know the filter.
+            items = [{"id": name, "sandboxId": sandbox} for name, sandbox in snapshots.items()]
+            handler.reply(200, {"items": items})
+            return True
+        if handler.command == "DELETE" and last in snapshots:
+            del snapshots[last]
+            handler.reply(204)
+            return True
+        return False
+
+    server.world.misbehave = keeps_snapshots
+    played = await play(
+        """
+        steps:
+          - {call: createSandbox, as: sandbox}
+          - {call: createSnapshot, for: "${sandbox.id}", expect: {status: 202}, check: API-26}
+        """
+    )
+    assert played.verdicts == ["pass" if answered else "fail"]
+    assert (played.result.notes[1:], snapshots) == ((), {"snap-of-another": "sbx-of-another"})
+    assert played.run.ledger.standing() == []
+
+
 @pytest.mark.parametrize(("field", "verdict"), [("with", "pass"), ("body", "fail")])
 async def test_create_starts_from_the_template_only_with_with(field: str, verdict: str, play: Play) -> None:
     verify = '  - {verify: "${s.metadata}", is: {length: 1}, check: API-28}\n'

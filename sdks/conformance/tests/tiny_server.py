@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -142,6 +143,12 @@ class Handler(BaseHTTPRequestHandler):
             status.update(state=target, lastTransitionAt=now())
             return self.reply(202)
         return self.error(404, "REQUEST::ROUTE_NOT_FOUND")
+
+    def slam(self) -> bool:
+        """Close the connection instead of an answer."""
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+        return True
 
     def error(self, status: int, code: str, details: list[Any] | None = None) -> None:
         body: dict[str, Any] = {"code": code, "message": "no"}

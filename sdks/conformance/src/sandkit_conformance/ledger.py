@@ -7,6 +7,7 @@ written first, a run that is killed at any moment can be swept up afterwards.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TextIO
@@ -15,7 +16,9 @@ from attrs import define, field, frozen
 
 from sandkit_conformance.failures import SuiteError
 
-Kind = Literal["sandbox", "snapshot", "pool", "claim", "workload", "fault", "gate"]
+# What "snapshots-of" names is a sandbox: the server gives snapshots their ids, so before the answer it is only known
+# of which sandbox one may be there.
+Kind = Literal["sandbox", "snapshot", "snapshots-of", "pool", "claim", "workload", "fault", "gate"]
 
 
 @frozen
@@ -34,13 +37,21 @@ class Ledger:
     run_id: str
     sink: TextIO | None = None
     entries: dict[Entry, str] = field(factory=dict)
+    _open: Counter[Entry] = field(init=False, factory=Counter)
 
     def __attrs_post_init__(self) -> None:
         self._write({"run": self.run_id})
 
     def intend(self, kind: Kind, name: str, scenario: str) -> None:
         """Say that something is about to be made."""
+        self._open[Entry(kind, name, scenario)] += 1
         self._set(Entry(kind, name, scenario), "intended")
+
+    def settle(self, entry: Entry) -> None:
+        """Say that what became of one intention is known otherwise; the entry goes with the last of them."""
+        self._open[entry] -= 1
+        if self._open[entry] == 0:
+            self.gone(entry)
 
     def made(self, kind: Kind, name: str, scenario: str) -> None:
         """Say that something was made."""

@@ -19,8 +19,10 @@ from sandkit_conformance.scenario.model import Step
 _READS: Final = {"sandbox": "getSandbox", "snapshot": "getSnapshot", "pool": "getPool"}
 _DELETES: Final = {"sandbox": "deleteSandbox", "snapshot": "deleteSnapshot", "pool": "deletePool"}
 _EVIDENCE_SECONDS: Final = 5.0
+# More than a scenario takes of one sandbox.
+_PAGE: Final = 100
 # Faults and gates first, for they may stop the rest; sandboxes next, for they may use the rest.
-_ORDER: Final = ("fault", "gate", "sandbox", "snapshot", "pool", "workload", "claim")
+_ORDER: Final = ("fault", "gate", "sandbox", "snapshots-of", "snapshot", "pool", "workload", "claim")
 
 
 def _context(scenario: ScenarioContext, number: str) -> StepContext:
@@ -114,6 +116,8 @@ async def _take_back(entry: Entry, context: StepContext) -> str | None:
             return await _delete_by_probe(entry, context)
     except SidePortError as error:
         return str(error)
+    if entry.kind == "snapshots-of":
+        return await _delete_snapshots(entry, context)
     return await _delete(entry, context)
 
 
@@ -125,6 +129,28 @@ async def _calm(entry: Entry, context: StepContext) -> str | None:
         await control.clear_fault(entry.name)
     else:
         await control.drop_gate(entry.name)
+    return None
+
+
+async def _delete_snapshots(entry: Entry, context: StepContext) -> str | None:
+    """Delete every snapshot of a sandbox of the suite's; the reason when that cannot be done."""
+    fields = {"call": "listSnapshots", "query": {"sandboxId": entry.name, "pageSize": _PAGE}}
+    built = build_call(fields, context.run, context.run.target.seconds("request"))
+    exchange = await send(context, built, "cleanup")
+    body = exchange.json
+    items = body.get("items") if exchange.ok and isinstance(body, dict) else None
+    if not isinstance(items, list):
+        return (
+            None if exchange.status in {404, 501} else f"the list of snapshots answered {exchange.outcome()}"
+        )
+    for item in items:
+        # The filter is the server's word; the sandbox in the answer is what counts before anything is deleted.
+        if isinstance(item, dict) and item.get("sandboxId") == entry.name:
+            snapshot = Entry("snapshot", str(item.get("id")), entry.scenario)
+            problem = await _delete(snapshot, context)
+            if problem:
+                return f"its snapshot {snapshot.name}: {problem}"
+            context.run.ledger.gone(snapshot)
     return None
 
 

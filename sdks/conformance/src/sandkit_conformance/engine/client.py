@@ -29,13 +29,15 @@ async def send(context: StepContext, call: Call, purpose: str = "call") -> Excha
     run = context.run
     body = _request_json(call)
     run.redactor.learn_from(body)
-    _write_ahead(context, call, body)
+    intended = _write_ahead(context, call, body)
     subject = _subject(context, call)
     if subject:
         subject.asked(call.operation or "")
     driver = run.plain if purpose in _SUITES_OWN else run.driver
     exchange = await run.source.exchange(context.place, call, purpose, driver.perform)
     account_for(context, exchange)
+    if intended and (exchange.ok or exchange.status in _REFUSALS):
+        run.ledger.settle(intended)
     return exchange
 
 
@@ -63,12 +65,17 @@ def _subject(context: StepContext, call: Call) -> Any:
     return context.scenario.trajectories.get(("sandbox", str(sandbox))) if sandbox is not None else None
 
 
-def _write_ahead(context: StepContext, call: Call, body: Any) -> None:
+def _write_ahead(context: StepContext, call: Call, body: Any) -> Entry | None:
+    """Say in the ledger what the call may make; gives the entry that has nothing to say once it is answered."""
     ledger, scenario = context.run.ledger, context.scenario.scenario.name
+    if call.operation == "createSnapshot":
+        entry = Entry("snapshots-of", str(call.parameters["sandboxId"]), scenario)
+        ledger.intend(entry.kind, entry.name, entry.scenario)
+        return entry
     if call.operation == "createPool" and isinstance(body, dict) and isinstance(body.get("name"), str):
         ledger.intend("pool", body["name"], scenario)
     if call.operation != "createSandbox" or not isinstance(body, dict):
-        return
+        return None
     volumes = body.get("volumes")
     for volume in volumes if isinstance(volumes, list) else []:
         pvc = volume.get("pvc") if isinstance(volume, dict) else None
@@ -76,6 +83,7 @@ def _write_ahead(context: StepContext, call: Call, body: Any) -> None:
         # Only names of this run: a scenario may name a claim that is not the suite's to delete.
         if isinstance(claim, str) and claim.startswith(f"sk{context.run.run_id}-"):
             ledger.intend("claim", claim, scenario)
+    return None
 
 
 def _write_down(context: StepContext, exchange: Exchange) -> None:
