@@ -83,7 +83,7 @@ SERVERS = {
     ),
     "drips": (dripping, "an answer that did not end within 0.5 s"),
     "never ends": (endless, "a body of more than 8 MiB"),
-    "closes before the headers": (says(), "disconnected without sending a response"),
+    "closes before the headers": (says(), "closed the connection without a response"),
     "closes within the body": (
         says(HEAD + b'Content-Length: 50\r\n\r\n{"version": '),
         "the connection broke after 12 bytes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 
@@ -155,3 +156,47 @@ async def test_every_call_has_a_connection_of_its_own() -> None:
             assert (await driver.perform(Call("GET", "/v1/health", 5.0))).ok
         await driver.aclose()
     assert len(set(callers)) == 5
+
+
+async def test_an_answer_before_the_end_of_the_request_is_heard() -> None:
+    """A server refuses a long body after the head, and never reads the rest of it."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        await released.wait()
+        writer.close()
+
+    released = asyncio.Event()
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    driver = RawHttpDriver(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    exchange = await driver.perform(Call("POST", "/v1/sandboxes", 5.0, content=b"x" * 64 * 1024 * 1024))
+    released.set()
+    server.close()
+    assert (exchange.status, exchange.failure) == (413, None)
+
+
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [
+        ("ftp://127.0.0.1", "is no http(s) address"),
+        ("http://", "is no http(s) address"),
+        ("http://127.0.0.1:99999", "Port out of range"),
+    ],
+)
+async def test_what_is_no_address_is_unreachable(root: str, message: str) -> None:
+    exchange = await RawHttpDriver(root).perform(Call("GET", "/v1/health", 2.0))
+    assert exchange.failure is not None
+    assert (exchange.failure.kind, message in exchange.failure.message) == ("unreachable", True)
+
+
+async def test_what_http_cannot_say_is_not_sent() -> None:
+    with tiny_server() as server:
+        driver = RawHttpDriver(server.url)
+        exchange = await driver.perform(
+            Call("GET", "/v1/health", 2.0, headers=(("X-Two", "a\r\nX-Three: b"),))
+        )
+        assert server.world.requests == []
+    assert exchange.failure is not None
+    assert "cannot be sent over HTTP" in exchange.failure.message

@@ -16,8 +16,8 @@ from attrs import define, field, frozen
 
 from sandkit_conformance.failures import SuiteError
 
-# What "snapshots-of" names is a sandbox: the server gives snapshots their ids, so before the answer it is only known
-# of which sandbox one may be there.
+# What "snapshots-of" names is a sandbox: the server gives snapshots their ids, so before the answer it is
+# only known of which sandbox one may be there.
 Kind = Literal["sandbox", "snapshot", "snapshots-of", "pool", "claim", "workload", "fault", "gate"]
 
 

@@ -144,7 +144,7 @@ async def _delete_snapshots(entry: Entry, context: StepContext) -> str | None:
             None if exchange.status in {404, 501} else f"the list of snapshots answered {exchange.outcome()}"
         )
     for item in items:
-        # The filter is the server's word; the sandbox in the answer is what counts before anything is deleted.
+        # The filter is the server's word; the sandbox in the answer counts before anything is deleted.
         if isinstance(item, dict) and item.get("sandboxId") == entry.name:
             snapshot = Entry("snapshot", str(item.get("id")), entry.scenario)
             problem = await _delete(snapshot, context)

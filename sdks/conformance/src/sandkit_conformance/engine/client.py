@@ -66,7 +66,7 @@ def _subject(context: StepContext, call: Call) -> Any:
 
 
 def _write_ahead(context: StepContext, call: Call, body: Any) -> Entry | None:
-    """Say in the ledger what the call may make; gives the entry that has nothing to say once it is answered."""
+    """Say in the ledger what the call may make; gives the entry that an answer settles."""
     ledger, scenario = context.run.ledger, context.scenario.scenario.name
     if call.operation == "createSnapshot":
         entry = Entry("snapshots-of", str(call.parameters["sandboxId"]), scenario)
