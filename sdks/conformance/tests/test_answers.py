@@ -98,6 +98,19 @@ def test_what_callers_wrote_may_be_named_like_an_instant(judge: Judge) -> None:
     assert broken(judge, answer(200, {**SANDBOX, "metadata": {"lookAt": "me"}})) == {}
 
 
+def test_half_a_surrogate_pair_breaks_no_schema(judge: Judge) -> None:
+    assert broken(judge, answer(200, {**SANDBOX, "metadata": {"half": "\ud800"}})) == {}
+    assert (
+        "/metadata/half"
+        in broken(judge, answer(200, {**SANDBOX, "metadata": {"half": ["\ud800"]}}))["schema"]
+    )
+
+
+def test_a_body_nested_beyond_judging_breaks_its_schema(judge: Judge) -> None:
+    body = json.dumps({**SANDBOX, "metadata": "deep"}).replace('"deep"', "[" * 300 + "]" * 300)
+    assert broken(judge, answer(200, body.encode()))["schema"].startswith("(the body): nested too deep")
+
+
 def test_calls_outside_the_spec_have_no_schema(judge: Judge) -> None:
     assert (
         broken(judge, answer(404, {"code": "REQUEST::ROUTE_NOT_FOUND", "message": "x"}, operation=None)) == {}

@@ -138,6 +138,13 @@ def test_a_field_that_a_case_lacks_is_said_once_per_case(catalogue: Catalogue) -
     assert "the case `b` has no field `nope`" in text
 
 
+def test_a_key_that_a_case_fills_is_a_word_whatever_fills_it(catalogue: Catalogue) -> None:
+    call = "call: listSandboxes, expect: {body: {'${case.status}': absent}}"
+    step = f"      - {{{call}, check: '${{case.id}}', says: something}}\n"
+    first, _ = parse_suite([("f.yaml", CASES + step)], catalogue).scenarios
+    assert [step.body["expect"] for step in first.checks()] == [{"body": {"202": "absent"}}]
+
+
 def test_a_variable_of_one_branch_is_there_after_all_branches(catalogue: Catalogue) -> None:
     text = (
         GOOD

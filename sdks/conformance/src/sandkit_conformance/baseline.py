@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from sandkit_conformance.catalogue import Catalogue
 from sandkit_conformance.failures import BadFileError, Problem, SuiteError
 from sandkit_conformance.scenario.document import read_document
-from sandkit_conformance.scenario.schema import problems, validator
+from sandkit_conformance.scenario.schema import problems, whole
 from sandkit_conformance.verdict import EXECUTED, CheckResult, Verdict
 
 _FINE: Final[Mapping[Verdict, str]] = {
@@ -87,7 +87,7 @@ def load_baseline(path: Path, catalogue: Catalogue) -> Baseline:
         document = read_document(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError(f"cannot read the baseline {path}: {error}") from error
-    found = list(problems(document, validator("baseline"), document.data))
+    found = list(problems(document, whole("baseline"), document.data))
     entries: list[Mapping[str, Any]] = [] if found else document.data["excused"]
     for index, entry in enumerate(entries):
         if entry["requirement"] not in catalogue.requirements:

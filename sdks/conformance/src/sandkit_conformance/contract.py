@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from attrs import define, field, frozen
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
 
 from sandkit_conformance.failures import SuiteError
-from sandkit_conformance.scenario.matchers import parse_instant
+from sandkit_conformance.scenario.json_schema import Check, TooDeepError, pointer
 
 PREFIX: Final = "/v1"
 _LONGEST_MESSAGE: Final = 300
 _METHODS: Final = ("get", "put", "post", "delete", "patch", "head", "options")
-_FORMATS: Final = FormatChecker(formats=())
-_FORMATS.checks("date-time")(lambda value: not isinstance(value, str) or parse_instant(value) is not None)
 
 
 @frozen
@@ -40,7 +36,7 @@ class Contract:
 
     openapi: Mapping[str, Any]
     operations: dict[str, Operation] = field(init=False, factory=dict)
-    _validators: dict[tuple[str, str], Draft202012Validator | None] = field(init=False, factory=dict)
+    _checks: dict[tuple[str, str], Check | None] = field(init=False, factory=dict)
     _judged: dict[tuple[str, str, bytes], tuple[str, ...]] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -117,21 +113,24 @@ class Contract:
         key = (operation.id, status, content)
         if key not in self._judged:
             # Polls see the same bytes again and again.
-            check = self._validator(operation, status)
-            self._judged[key] = tuple(_worded(error) for error in check.iter_errors(body)) if check else ()
+            check = self._check(operation, status)
+            self._judged[key] = tuple(_errors(check, body)) if check else ()
         return self._judged[key]
 
-    def _validator(self, operation: Operation, status: str) -> Draft202012Validator | None:
+    def _check(self, operation: Operation, status: str) -> Check | None:
         key = (operation.id, status)
-        if key not in self._validators:
+        if key not in self._checks:
             content = operation.responses.get(status, {}).get("content", {})
             schema = content.get("application/json", {}).get("schema")
             # With the components beside it, the schema's own `#/components/…` references resolve.
             whole = {**schema, "components": self.openapi.get("components", {})} if schema else None
-            self._validators[key] = Draft202012Validator(whole, format_checker=_FORMATS) if whole else None
-        return self._validators[key]
+            self._checks[key] = Check(whole) if whole else None
+        return self._checks[key]
 
 
-def _worded(error: ValidationError) -> str:
-    pointer = "".join(f"/{part}" for part in error.absolute_path) or "(the body)"
-    return f"{pointer}: {error.message[:_LONGEST_MESSAGE]}"
+def _errors(check: Check, body: Any) -> Iterator[str]:
+    try:
+        for error in check.errors(body):
+            yield f"{pointer(error) or '(the body)'}: {error.message[:_LONGEST_MESSAGE]}"
+    except TooDeepError as error:
+        yield f"(the body): {error}"

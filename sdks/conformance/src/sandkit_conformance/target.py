@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 
 from sandkit_conformance.failures import BadFileError, SuiteError
 from sandkit_conformance.scenario.document import read_document
-from sandkit_conformance.scenario.schema import problems, validator
+from sandkit_conformance.scenario.schema import problems, whole
 
 DEFAULT_BUDGETS: Final[Mapping[str, float]] = {
     "request": 10.0,
@@ -173,7 +173,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError(f"cannot read the target file {path}: {error}") from error
     document = read_document(text, str(path))
-    found = list(problems(document, validator("target"), document.data))
+    found = list(problems(document, whole("target"), document.data))
     if found:
         raise BadFileError(found)
     data: dict[str, Any] = document.data

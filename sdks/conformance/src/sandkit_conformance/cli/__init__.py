@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Mapping
+from typing import Final
 
 import click
 
-from sandkit_conformance.cli.browsing import explain, list_, schema
-from sandkit_conformance.cli.comparing import diff, matrix, recheck
-from sandkit_conformance.cli.driving import driver_check
-from sandkit_conformance.cli.mutating import mutants
-from sandkit_conformance.cli.running import doctor, run, sweep
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.verdict import ExitCode
 
 _INTERRUPTED = 130
+# Where each command is: a command imports what it needs, and nobody waits for what the others do.
+_COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "run": ("running", "run"),
+    "list": ("browsing", "list_"),
+    "explain": ("browsing", "explain"),
+    "schema": ("browsing", "schema"),
+    "diff": ("comparing", "diff"),
+    "matrix": ("comparing", "matrix"),
+    "recheck": ("comparing", "recheck"),
+    "sweep": ("running", "sweep"),
+    "doctor": ("running", "doctor"),
+    "mutants": ("mutating", "mutants"),
+    "driver-check": ("driving", "driver_check"),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """A group that imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name]
+        found: click.Command = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        return found
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sandkit-conformance", prog_name="sandkit-conformance")
 def commands() -> None:
     """Conformance suite for servers of the sandbox lifecycle API.
@@ -25,10 +51,6 @@ def commands() -> None:
     Exit codes: 0 everything asked for holds, 1 a requirement is broken or something was left behind,
     2 the suite itself could not run, 3 incomplete, 4 the baseline is stale.
     """
-
-
-for _command in (run, list_, explain, schema, diff, matrix, recheck, sweep, doctor, mutants, driver_check):
-    commands.add_command(_command)
 
 
 def run_command_line(arguments: list[str]) -> int:

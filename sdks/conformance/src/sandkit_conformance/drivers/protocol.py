@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from attrs import frozen
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from sandkit_conformance.drivers.port import API_KEY_HEADER, REQUEST_ID_HEADER, Call
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.redaction import MASK
-from sandkit_conformance.scenario.schema import load_schema
+from sandkit_conformance.scenario.json_schema import closest, pointer
+from sandkit_conformance.scenario.schema import part_of
 
 PROTOCOL: Final = "sandkit-driver/1"
 HELLO_ID: Final = 0
@@ -36,12 +34,6 @@ class Address:
 
     root: str
     api_key: str | None
-
-
-@functools.cache
-def _validator(part: str) -> Draft202012Validator:
-    schema = load_schema("driver")
-    return Draft202012Validator({"$defs": schema["$defs"], "$ref": f"#/$defs/{part}"})
 
 
 def hello(address: Address) -> dict[str, Any]:
@@ -137,13 +129,14 @@ def read_answer(line: bytes, secret: str | None = None) -> dict[str, Any]:
         answer = json.loads(line)
     except (ValueError, RecursionError):
         raise DriverError(f"it wrote a line that is not JSON: {shown!r}") from None
-    part = _ANSWERS.get(answer.get("type")) if isinstance(answer, dict) else None
-    if part is None:
+    kind = _ANSWERS.get(answer.get("type")) if isinstance(answer, dict) else None
+    if kind is None:
         raise DriverError(f"it wrote a line that is none of {', '.join(map(str, _ANSWERS))}: {shown!r}")
-    error = best_match(_validator(part).iter_errors(answer))
-    if error is not None:
-        pointer = "".join(f"/{step}" for step in error.absolute_path) or "the line"
+    errors = part_of("driver", kind).errors(answer)
+    if errors:
+        error = closest(min(errors, key=lambda one: len(one.instance_path)))
         raise DriverError(
-            f"its {answer['type']} breaks the protocol, {pointer}: {masked(error.message, secret)[:_SHOWN]}"
+            f"its {answer['type']} breaks the protocol, {pointer(error) or 'the line'}: "
+            f"{masked(error.message, secret)[:_SHOWN]}"
         )
     return dict(answer)

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from attrs import frozen
-from jsonschema import Draft202012Validator
 
 from sandkit_conformance.failures import SuiteError
-from sandkit_conformance.scenario.schema import validator
+from sandkit_conformance.scenario.schema import whole
 from sandkit_conformance.verdict import Verdict
 
 Kind = Literal["worse", "better", "other", "added", "removed", "reworded"]
@@ -56,9 +55,8 @@ def read_report(path: Path) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SuiteError(f"cannot read the report {path}: {error}") from error
-    check: Draft202012Validator = validator("report")
-    for problem in check.iter_errors(document):
-        where = "/".join(str(part) for part in problem.absolute_path) or "the whole"
+    for problem in whole("report").errors(document):
+        where = "/".join(str(part) for part in problem.instance_path) or "the whole"
         raise SuiteError(f"{path} is no report of this suite: {where}: {problem.message[:200]}")
     return document
 

@@ -158,7 +158,9 @@ def fill_case(value: Any, case: Mapping[str, Any]) -> Any:
             return value if found is NOTHING else found
         return _EXPRESSION.sub(lambda found: _filled(found, case), value)
     if isinstance(value, Mapping):
-        return {fill_case(key, case): fill_case(part, case) for key, part in value.items() if key != "cases"}
+        return {
+            str(fill_case(key, case)): fill_case(part, case) for key, part in value.items() if key != "cases"
+        }
     if isinstance(value, list):
         return [fill_case(part, case) for part in value]
     return value

@@ -21,7 +21,7 @@ from sandkit_conformance.scenario.expressions import expressions_in, fill_case
 from sandkit_conformance.scenario.lint import lint_scenario, lint_standing
 from sandkit_conformance.scenario.model import VERBS, Needs, Scenario, StandingCheck, Step, Suite
 from sandkit_conformance.scenario.paths import NOTHING, select
-from sandkit_conformance.scenario.schema import problems, scenario_frame, verb_validator
+from sandkit_conformance.scenario.schema import problems, scenario_frame, verb_check
 
 
 def load_suite(catalogue: Catalogue, folder: Path | None = None) -> Suite:
@@ -149,7 +149,7 @@ class _FileReader:
         if text in self._good:
             # Most steps are the same in every case of a scenario, and the schema is what takes the time.
             return
-        found = list(problems(self._document, verb_validator(verb), step, path))
+        found = list(problems(self._document, verb_check(verb), step, path))
         if not found:
             self._good.add(text)
         yield from found

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from sandkit_conformance.failures import Problem
 from sandkit_conformance.scenario.document import Document, Path
+from sandkit_conformance.scenario.json_schema import Check, closest
 
 
 @functools.cache
@@ -26,52 +25,41 @@ def load_schema(name: str) -> dict[str, Any]:
 
 
 @functools.cache
-def validator(name: str) -> Draft202012Validator:
-    """A validator for a whole file of that kind."""
-    return Draft202012Validator(load_schema(name))
+def whole(name: str) -> Check:
+    """The check of a whole file of that kind."""
+    return Check(load_schema(name))
 
 
 @functools.cache
-def scenario_frame() -> Draft202012Validator:
+def part_of(name: str, definition: str) -> Check:
+    """The check of one definition of a schema."""
+    return Check({"$defs": load_schema(name)["$defs"], "$ref": f"#/$defs/{definition}"})
+
+
+@functools.cache
+def scenario_frame() -> Check:
     """The scenario schema with the steps left open: each is held against its own verb's part instead."""
-    schema = copy.deepcopy(load_schema("scenario"))
-    schema["$defs"]["step"] = {"type": "object"}
-    return Draft202012Validator(schema)
+    return Check({**load_schema("scenario"), "$defs": _open_steps()})
 
 
 @functools.cache
-def verb_validator(verb: str) -> Draft202012Validator:
+def verb_check(verb: str) -> Check:
     """The part of the scenario schema for one verb."""
-    schema = copy.deepcopy(load_schema("scenario"))
-    schema["$defs"]["step"] = {"type": "object"}
-    return Draft202012Validator({"$defs": schema["$defs"], "$ref": f"#/$defs/{verb}"})
+    return Check({"$defs": _open_steps(), "$ref": f"#/$defs/{verb}"})
 
 
-def problems(
-    document: Document, check: Draft202012Validator, data: Any, base: Path = ()
-) -> Iterator[Problem]:
+def _open_steps() -> dict[str, Any]:
+    return {**load_schema("scenario")["$defs"], "step": {"type": "object"}}
+
+
+def problems(document: Document, check: Check, data: Any, base: Path = ()) -> Iterator[Problem]:
     """What is wrong with `data`, which stands at `base` in the document."""
-    for error in check.iter_errors(data):
-        closest = _closest(error)
-        path: Path = (*base, *closest.absolute_path)
-        extra = _unexpected_keys(closest)
-        if extra:
-            path = (*path, extra[0])
-        yield Problem(document.position(path), f"{_where(path)}{_words(closest, extra)}")
-
-
-def _closest(error: ValidationError) -> ValidationError:
-    """Follow a failed `oneOf` to the alternative that came nearest, by type first and then by depth."""
-    while error.context:
-        same_type = [
-            inner for inner in error.context if inner.validator != "type" or len(inner.relative_path) > 0
-        ]
-        candidates = same_type or error.context
-        error = max(
-            candidates,
-            key=lambda inner: (len(inner.relative_path), inner.validator == "additionalProperties"),
-        )
-    return error
+    for error in check.errors(data):
+        inner = closest(error)
+        path: Path = (*base, *inner.instance_path)
+        if isinstance(inner.kind, ValidationErrorKind.AdditionalProperties):
+            path = (*path, inner.kind.unexpected[0])
+        yield Problem(document.position(path), f"{_where(path)}{_words(inner, check.around(inner))}")
 
 
 def _where(path: Path) -> str:
@@ -79,30 +67,19 @@ def _where(path: Path) -> str:
     return f"`{inner[-1]}`: " if inner else ""
 
 
-def _unexpected_keys(error: ValidationError) -> list[str]:
-    if error.validator != "additionalProperties" or not isinstance(error.instance, dict):
-        return []
-    known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
-    return [key for key in error.instance if key not in known]
-
-
-def _words(error: ValidationError, extra: list[str]) -> str:
-    if extra and isinstance(error.schema, dict):
-        known = list(error.schema.get("properties", {}))
-        near = difflib.get_close_matches(extra[0], known, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
-        return f"not known here; {hint}"
-    if error.validator == "required":
-        return f"{error.message}; add it"
-    if error.validator == "enum":
-        return f"{error.instance!r} is none of {', '.join(str(option) for option in _options(error))}"
-    if error.validator == "pattern":
-        description = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
-        return f"{error.instance!r} has the wrong form; {description or error.validator_value}"
-    if error.validator == "dependentRequired":
-        return "a check must say what it expects; add `expect`"
+def _words(error: ValidationError, schema: Mapping[str, Any]) -> str:
+    match error.kind:
+        case ValidationErrorKind.AdditionalProperties(unexpected):
+            known = list(schema.get("properties", {}))
+            near = difflib.get_close_matches(unexpected[0], known, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+            return f"not known here; {hint}"
+        case ValidationErrorKind.Required() if error.schema_path[-1] == "dependentRequired":
+            return "a check must say what it expects; add `expect`"
+        case ValidationErrorKind.Required(name):
+            return f"{name!r} is a required property; add it"
+        case ValidationErrorKind.Enum(options):
+            return f"{error.instance!r} is none of {', '.join(str(option) for option in options)}"
+        case ValidationErrorKind.Pattern(pattern):
+            return f"{error.instance!r} has the wrong form; {schema.get('description', '') or pattern}"
     return error.message
-
-
-def _options(error: ValidationError) -> list[Any]:
-    return error.validator_value if isinstance(error.validator_value, list) else []
