@@ -149,7 +149,7 @@ STATEFUL_SEED ?= 0
 .PHONY: stateful
 stateful: setup ## random lives over server and controller on the abstract cluster, with faults; STATEFUL_EXAMPLES (1000)
 	@SANDKIT_STATEFUL_EXAMPLES=$(STATEFUL_EXAMPLES) SANDKIT_STATEFUL_SEED=$(STATEFUL_SEED) \
-	  $(BIN)/python -m pytest -q -n 0 server_stub/tests/kubernetes_stateful
+	  $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) server_stub/tests/kubernetes_stateful
 
 # How many seeds, runs and kill points the long campaigns have.
 CAMPAIGN_SEEDS ?= 50
