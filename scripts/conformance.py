@@ -14,8 +14,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from sandkit_server.testing import EmbeddedServer
 
@@ -42,10 +40,6 @@ def _run_suite(server: EmbeddedServer, options: list[str]) -> int:
     return subprocess.run(command, env=environment, check=False).returncode
 
 
-def _end_like_an_interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main(arguments: list[str]) -> int:
     """Run the suite against a server of our own and give the suite's exit code."""
     parser = argparse.ArgumentParser(description="Run the conformance suite against a server of our own.")
@@ -56,7 +50,7 @@ def main(arguments: list[str]) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
     # A terminated run must end its server too.
-    signal.signal(signal.SIGTERM, _end_like_an_interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = EmbeddedServer(
         subprocess=True, log=log, max_lifetime=2_592_000, allowed_host_prefixes=("/srv/shared",)
     )

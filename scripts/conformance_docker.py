@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from scripts.peer_server import PeerError, PeerServer, end_like_an_interrupt, over_docker
+from scripts.peer_server import PeerError, PeerServer, over_docker
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ENGINE: Final = ROOT / "server_stub" / "deploy" / "docker" / "engine.sh"
@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("suite", nargs="*", help="after --: further options of `sandkit-conformance run`")
     chosen = parser.parse_args(arguments)
     # A terminated run must end its server and its engine, too.
-    signal.signal(signal.SIGTERM, end_like_an_interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with docker_engine() as docker_host:
             if test_probe(docker_host):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,8 @@ class Trial:
             try:
                 run.wait(after)
             except subprocess.TimeoutExpired:
+                pass
+            finally:
                 run.kill()
                 run.wait()
         ledger = self._folder / name / "ledger.ndjson"
@@ -115,6 +118,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--points", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args(arguments)
+    # A terminated campaign must end its server too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     dice = random.Random(chosen.seed)  # noqa: S311 - reproducible, not secret
     server = EmbeddedServer(
         subprocess=True,
@@ -144,4 +149,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -18,8 +18,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Final, NoReturn, Self
+from types import TracebackType
+from typing import Final, Self
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 LOCK: Final = ROOT / "requirements" / "peer-opensandbox-server.txt"
@@ -224,7 +224,7 @@ def _free_port() -> int:
 
 def main() -> int:
     """Serve until interrupted, for looking at it by hand: `DOCKER_HOST=… python -m scripts.peer_server`."""
-    signal.signal(signal.SIGTERM, end_like_an_interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         state = cache() / "peers" / "opensandbox-server" / "state"
         with over_docker(os.environ["DOCKER_HOST"], state) as server:
@@ -236,11 +236,6 @@ def main() -> int:
         print(f"peer-server: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def end_like_an_interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """A handler of SIGTERM: what was started is ended on the way out, as after Ctrl-C."""
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
