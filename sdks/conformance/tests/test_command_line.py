@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import textwrap
 import time
 from pathlib import Path
@@ -214,3 +216,17 @@ def test_doctor_says_what_is_there_and_what_to_mend(
     assert "MEND  capability flying is declared, and the catalogue knows no such capability" in out
     assert "ok    snapshots: not declared and not there" in out
     assert run_command_line(["doctor", "--base-url", "http://127.0.0.1:1"]) == 2
+
+
+def test_help_waits_for_nothing_that_plays() -> None:
+    program = (
+        "import sys\n"
+        "from sandkit_conformance.cli import run_command_line\n"
+        "run_command_line(['run', '--help'])\n"
+        "print(*sorted(sys.modules), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "--report-dir" in ended.stdout
+    imported = set(ended.stderr.split())
+    assert "sandkit_conformance.cli.running" in imported
+    assert not imported & {"sandkit_conformance.engine.run", "h11", "httpx", "jinja2", "rich"}

@@ -8,8 +8,9 @@ import anyio
 import pytest
 
 from sandkit_conformance.catalogue import load_catalogue
+from sandkit_conformance.engine.options import RunOptions
 from sandkit_conformance.engine.result import RunResult
-from sandkit_conformance.engine.run import Run, RunOptions
+from sandkit_conformance.engine.run import Run
 from sandkit_conformance.profile import PROFILES
 from sandkit_conformance.scenario.loader import load_suite
 from sandkit_conformance.target import DEFAULT_CHOICES, PortAddress, Target

@@ -8,26 +8,18 @@ from collections.abc import Iterator
 
 import click
 import yaml
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from sandkit_conformance.catalogue import Catalogue, Requirement, load_catalogue
 from sandkit_conformance.cli.by_hand import by_hand
+from sandkit_conformance.cli.screen import PLAIN_WIDTH, console
 from sandkit_conformance.contract import Contract
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.profile import DEFAULT_PROFILE, PROFILES, select_requirements
 from sandkit_conformance.scenario.loader import load_suite
 from sandkit_conformance.scenario.model import Scenario, Step, Suite
 from sandkit_conformance.scenario.schema import load_schema
-
-_PLAIN_WIDTH = 160
-
-
-def console() -> Console:
-    """A console that does not fold lines when nobody looks at it."""
-    probe = Console()
-    return probe if probe.is_terminal else Console(width=_PLAIN_WIDTH)
 
 
 @click.command("list")
@@ -130,7 +122,7 @@ def _told(scenario: Scenario, requirement: str, contract: Contract) -> Iterator[
 def _expected(step: Step) -> Iterator[str]:
     expected = {key: step.body[key] for key in ("expect", "is") if key in step.body}
     text = (
-        yaml.safe_dump(expected, sort_keys=False, allow_unicode=True, width=_PLAIN_WIDTH) if expected else ""
+        yaml.safe_dump(expected, sort_keys=False, allow_unicode=True, width=PLAIN_WIDTH) if expected else ""
     )
     yield from text.splitlines()
 

@@ -10,7 +10,7 @@ import attrs
 import click
 
 from sandkit_conformance.catalogue import load_catalogue
-from sandkit_conformance.cli.browsing import console
+from sandkit_conformance.cli.screen import console
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.recheck import Rechecked
 from sandkit_conformance.recheck import recheck as evaluate

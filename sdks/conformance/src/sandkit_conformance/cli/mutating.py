@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sandkit_conformance.catalogue import Catalogue, load_catalogue
-from sandkit_conformance.cli.browsing import console
 from sandkit_conformance.cli.running import load_from, target_options
+from sandkit_conformance.cli.screen import console
 from sandkit_conformance.mutants.campaign import Attempt, Command, choose, run_campaign
 from sandkit_conformance.mutants.listing import MutantEntry, read_listing
 from sandkit_conformance.mutants.proxy.catalogue import PROXIES

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
 import click
-from rich.console import Console
 
-from sandkit_conformance.baseline import Baseline, load_baseline
 from sandkit_conformance.catalogue import load_catalogue
-from sandkit_conformance.cli.browsing import console
-from sandkit_conformance.diagnosis import diagnose
 from sandkit_conformance.drivers.choosing import RAW
-from sandkit_conformance.engine.run import DEFAULT_CONCURRENCY, Listener, Run, RunOptions
+from sandkit_conformance.engine.options import DEFAULT_CONCURRENCY
 from sandkit_conformance.profile import DEFAULT_PROFILE, PROFILES
-from sandkit_conformance.reports.console import mark, print_report
-from sandkit_conformance.reports.document import report_document
-from sandkit_conformance.reports.writing import report_folder, write_reports
-from sandkit_conformance.scenario.loader import load_suite
-from sandkit_conformance.sweeping import sweep_run
 from sandkit_conformance.target import Target, TargetOptions, load_target
-from sandkit_conformance.verdict import CheckResult, ExitCode
+from sandkit_conformance.verdict import ExitCode
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -92,46 +80,10 @@ def load_from(target_file: Path | None, options: dict[str, Any]) -> Target:
 @click.option("--json-events", is_flag=True, help="Print every verdict as a line of JSON when it falls.")
 def run(target_file: Path | None, **options: Any) -> int:
     """Play the scenarios against a server and report a verdict for every requirement."""
-    target = load_from(target_file, options)
-    catalogue = load_catalogue()
-    suite = load_suite(catalogue, options["scenario_dir"])
-    baseline = load_baseline(options["baseline_file"], catalogue) if options["baseline_file"] else Baseline()
-    run_options = RunOptions(
-        profile=PROFILES[options["profile"]],
-        patterns=options["patterns"],
-        gate=options["gate"],
-        seed=options["seed"],
-        concurrency=options["concurrency"],
-        report_dir=options["report_dir"],
-        baseline=baseline,
-        driver=options["driver"],
-        command=shlex.join(["sandkit-conformance", *sys.argv[1:]]),
-    )
-    report_folder(options["report_dir"])
-    out = console()
-    listener = _json_listener if options["json_events"] else _progress(out)
-    result = anyio.run(Run(target, catalogue, suite, run_options, listener).execute)
-    document = report_document(result)
-    if not options["json_events"]:
-        print_report(document, out)
-    if options["report_dir"]:
-        for path in write_reports(document, result, options["report_dir"]):
-            click.echo(path, err=options["json_events"])
-    return int(result.exit_code)
+    # The engine is imported once there is something to play: --help and a mistyped option answer at once.
+    from sandkit_conformance.cli.playing import play
 
-
-def _json_listener(check: CheckResult) -> None:
-    fields = {"requirement": check.requirement, "scenario": check.scenario, "step": check.step}
-    click.echo(json.dumps({**fields, "verdict": check.verdict, "reasons": check.reasons}, ensure_ascii=False))
-
-
-def _progress(out: Console) -> Listener | None:
-    """One sign per check as it falls, so that a person sees the run move; a log has no use for them."""
-
-    def show(check: CheckResult) -> None:
-        out.print(mark(check.verdict), end="", soft_wrap=True)
-
-    return show if out.is_terminal else None
+    return play(load_from(target_file, options), options)
 
 
 @click.command()
@@ -146,6 +98,8 @@ def sweep(target_file: Path | None, run_id: str | None, ledger_file: Path | None
     """Delete what a killed run has left: what carries its label or stands in its ledger, and nothing else."""
     if not run_id and not ledger_file:
         raise click.UsageError("give --run-id, --ledger, or both")
+    from sandkit_conformance.sweeping import sweep_run
+
     target = load_from(target_file, options)
     report = anyio.run(sweep_run, target, load_catalogue(), run_id, ledger_file)
     for line in report.lines():
@@ -157,6 +111,8 @@ def sweep(target_file: Path | None, run_id: str | None, ledger_file: Path | None
 @target_options
 def doctor(target_file: Path | None, **options: Any) -> int:
     """Say whether the suite can work with a server, and what its answers would be worth."""
+    from sandkit_conformance.diagnosis import diagnose
+
     target = load_from(target_file, options)
     findings = anyio.run(diagnose, target, load_catalogue())
     for finding in findings:

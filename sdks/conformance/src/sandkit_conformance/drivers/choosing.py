@@ -9,9 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from sandkit_conformance.contract import Contract
-from sandkit_conformance.drivers.json_lines import JsonLinesDriver
 from sandkit_conformance.drivers.port import Driver
-from sandkit_conformance.drivers.process import running
 from sandkit_conformance.drivers.protocol import Address, DriverError
 
 RAW: Final = "raw"
@@ -48,6 +46,10 @@ async def open_driver(
     if choice == RAW:
         yield raw
         return
+    # Raw HTTP needs no processes.
+    from sandkit_conformance.drivers.json_lines import JsonLinesDriver
+    from sandkit_conformance.drivers.process import running
+
     async with running(driver_command(choice), address.api_key) as process:
         driver = JsonLinesDriver(process, address, contract, raw)
         await driver.greet()

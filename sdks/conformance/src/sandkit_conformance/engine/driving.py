@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sandkit_conformance.drivers.choosing import RAW, driver_command, open_driver
-from sandkit_conformance.drivers.json_lines import JsonLinesDriver
 from sandkit_conformance.drivers.protocol import Address, DriverError
-from sandkit_conformance.drivers.trials.course import try_driver
 from sandkit_conformance.engine.context import RunContext
 
 
@@ -25,6 +23,10 @@ async def through(choice: str, run: RunContext) -> AsyncIterator[None]:
     if choice == RAW:
         yield
         return
+    # Most runs have no driver to try, and do not wait for what tries one.
+    from sandkit_conformance.drivers.json_lines import JsonLinesDriver
+    from sandkit_conformance.drivers.trials.course import try_driver
+
     findings = await try_driver(driver_command(choice), run.contract)
     if findings:
         raise DriverError(f"the driver breaks the protocol; `driver-check` says how: {findings[0]}")

@@ -7,50 +7,27 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final
 
 import anyio
-from attrs import asdict, define, field, frozen
+from attrs import asdict, define, field
 
-from sandkit_conformance.baseline import Baseline
 from sandkit_conformance.catalogue import Catalogue, Requirement
-from sandkit_conformance.drivers.choosing import RAW
 from sandkit_conformance.engine.context import RunContext
 from sandkit_conformance.engine.driving import through
 from sandkit_conformance.engine.folding import Asked, Played, environment, fold, judge_standing
 from sandkit_conformance.engine.leaks import find_leaks
 from sandkit_conformance.engine.opening import Identity, Sinks, census, connect
+from sandkit_conformance.engine.options import RunOptions
 from sandkit_conformance.engine.result import LeakResult, RunResult, ScenarioResult
 from sandkit_conformance.engine.scenario_run import ScenarioRunner
 from sandkit_conformance.engine.selection import Chosen, choose
-from sandkit_conformance.profile import Profile, select_requirements
+from sandkit_conformance.profile import select_requirements
 from sandkit_conformance.scenario.model import Suite
 from sandkit_conformance.target import Target
 from sandkit_conformance.trace import FORMAT
-from sandkit_conformance.verdict import CheckResult, Gate
+from sandkit_conformance.verdict import CheckResult
 
-DEFAULT_CONCURRENCY: Final = 8
 Listener = Callable[[CheckResult], None]
-
-
-@frozen
-class RunOptions:
-    """What a run is asked to do. `concurrency` is how many scenarios run side by side.
-
-    `driver` is `raw`, the name of a driver of the suite's own, or the command of another one.
-    """
-
-    profile: Profile
-    patterns: tuple[str, ...] = ()
-    gate: Gate = "spec"
-    seed: int | None = None
-    concurrency: int = DEFAULT_CONCURRENCY
-    report_dir: Path | None = None
-    run_id: str | None = None
-    baseline: Baseline = field(factory=Baseline)
-    command: str = ""
-    driver: str = RAW
 
 
 @define

@@ -14,8 +14,9 @@ import anyio
 from attrs import evolve, field, frozen
 
 from sandkit_conformance.catalogue import Catalogue, load_catalogue
+from sandkit_conformance.engine.options import RunOptions
 from sandkit_conformance.engine.result import RunResult
-from sandkit_conformance.engine.run import Run, RunOptions
+from sandkit_conformance.engine.run import Run
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.mutants.listing import Kind, MutantEntry
 from sandkit_conformance.mutants.proxy.catalogue import PROXIES

@@ -7,9 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from sandkit_conformance.drivers.raw_http import RawHttpDriver
 from sandkit_conformance.drivers.side_port import SidePort
-from sandkit_conformance.probes.docker.probe import connect_docker
 from sandkit_conformance.probes.http import HttpProbe, connect_probe
-from sandkit_conformance.probes.kubernetes.probe import connect_cluster
 from sandkit_conformance.probes.port import Probe
 from sandkit_conformance.target import ClusterAddress, DockerAddress, PortAddress, ProbeAddress
 
@@ -21,12 +19,17 @@ async def open_probe(address: ProbeAddress) -> AsyncIterator[Probe]:
     Raises:
         SuiteError: it cannot be reached, refuses who we are, or is something else.
     """
+    # What speaks to an engine is imported where there is one: it brings a whole HTTP client.
     async with AsyncExitStack() as opened:
         if isinstance(address, PortAddress):
             yield await _port(address, opened)
         elif isinstance(address, DockerAddress):
+            from sandkit_conformance.probes.docker.probe import connect_docker
+
             yield await opened.enter_async_context(connect_docker(address))
         else:
+            from sandkit_conformance.probes.kubernetes.probe import connect_cluster
+
             agent = await _port(address.agent, opened) if address.agent else None
             yield await opened.enter_async_context(connect_cluster(address, agent))
 
