@@ -7,8 +7,9 @@ import json
 import pytest
 
 from sandkit_server.core.model import SandboxState
+from sandkit_server.kubernetes import standing
 from sandkit_server.kubernetes.calls import merge
-from sandkit_server.kubernetes.resources import PODS, SNAPSHOTS
+from sandkit_server.kubernetes.resources import JOBS, PODS, SNAPSHOTS
 from sandkit_server.testing.cluster import node
 
 from .world import CONFIG, ID, TEMPLATE, World, digest, pausing, report, running
@@ -49,6 +50,16 @@ async def test_the_digest_of_one_of_two_containers_is_not_enough() -> None:
     world.cluster.advance(CONFIG.result_grace)
     await world.play()
     assert (world.state(), world.status().reason) == (SandboxState.RUNNING, "CommitFailed")
+
+
+async def test_the_word_of_the_committer_is_enough() -> None:
+    world = await pausing()
+    [job_pod] = [pod for pod in world.cluster.all(PODS) if pod["metadata"]["name"] != ID]
+    world.cluster.act(node.end(job_pod, world.cluster.state.now, message=report(job_pod)))
+    await world.step(SNAPSHOTS, SNAPSHOT)
+    [snapshot] = world.cluster.all(SNAPSHOTS)
+    assert standing.snapshot_phase_of(snapshot) is standing.SnapshotPhase.SUCCEED
+    assert not any("conditions" in job.get("status", {}) for job in world.cluster.all(JOBS))
 
 
 async def test_all_containers_are_committed_or_none() -> None:
