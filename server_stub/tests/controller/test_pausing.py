@@ -269,6 +269,7 @@ async def test_a_pod_lost_during_the_commit_is_the_loss_of_the_sandbox() -> None
     await world.play()
     assert (world.state(), world.status().reason) == (SandboxState.FAILED, "Evicted")
     assert not [call for call in world.cluster.sent if call.name.endswith("-release")], "nothing to release"
+    assert world.census() == {"batchsandboxes": [ID], "pods": [ID]}, "of the pause nothing is left"
 
 
 async def test_a_refused_job_fails_the_attempt() -> None:

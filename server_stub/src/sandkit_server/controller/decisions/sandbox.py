@@ -10,7 +10,7 @@ from sandkit_server.controller import pods
 from sandkit_server.controller.config import Config
 from sandkit_server.controller.decision import REST, Decision, Note
 from sandkit_server.controller.decisions import pausing, resuming, running, starting
-from sandkit_server.controller.decisions.steps import delete_pod
+from sandkit_server.controller.decisions.steps import delete_pod, delete_snapshot
 from sandkit_server.controller.views import SandboxView
 from sandkit_server.kubernetes import standing
 from sandkit_server.kubernetes.calls import Propagation, delete
@@ -65,8 +65,11 @@ def _release(view: SandboxView) -> Decision:
 
 
 def _rest_failed(view: SandboxView) -> Decision:
-    """Nothing of a failed sandbox runs on; pods that ended stay, for their logs."""
+    """Nothing of a failed sandbox runs on, nor is it ever resumed; pods that ended stay, for their logs."""
     for pod in view.pods:
         if not pods.has_ended(pod) and not pods.is_terminating(pod):
             return delete_pod(pod)
+    for snapshot in view.snapshots:
+        if standing.deletion_of(snapshot) is None:
+            return delete_snapshot(snapshot)
     return REST

@@ -220,13 +220,8 @@ def _running(stored: Stored, name: str, _sandbox: Object) -> str | None:
         return f"sandbox {name} is Running without a pod"
     if Key(FROZEN, name) in stored:
         return f"sandbox {name} is Running with frozen processes"
-    left = [
-        key.name
-        for key, found in stored.items()
-        if key.resource in {SNAPSHOTS, JOBS} and _sandbox_of(key, found) == name
-    ]
-    if left:
-        return f"sandbox {name} is Running and still has {', '.join(sorted(left))}"
+    if left := _attempts(stored, name):
+        return f"sandbox {name} is Running and still has {', '.join(left)}"
     return None
 
 
@@ -241,6 +236,8 @@ def _paused(stored: Stored, name: str, _sandbox: Object) -> str | None:
 def _failed(stored: Stored, name: str, sandbox: Object) -> str | None:
     if standing.is_abandoned(sandbox) and Key(PODS, name) in stored:
         return f"sandbox {name} was given up and still has its pod"
+    if left := _attempts(stored, name):
+        return f"sandbox {name} is Failed and still has {', '.join(left)}"
     if not standing.ever_ready(sandbox):
         left = [
             key.name for key, found in stored.items() if key.resource == CLAIMS and _sandbox_of(key, found)
@@ -248,6 +245,14 @@ def _failed(stored: Stored, name: str, sandbox: Object) -> str | None:
         if left:
             return f"sandbox {name} never ran, and still has claim {left[0]}"
     return None
+
+
+def _attempts(stored: Stored, name: str) -> list[str]:
+    """What attempts to pause it have left."""
+    kinds = {SNAPSHOTS, JOBS}
+    return sorted(
+        key.name for key, found in stored.items() if key.resource in kinds and _sandbox_of(key, found) == name
+    )
 
 
 _BELONGINGS = frozenset({PODS, JOBS, CLAIMS, SNAPSHOTS})
