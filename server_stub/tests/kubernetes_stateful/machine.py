@@ -13,7 +13,7 @@ from sandkit_server.testing.cluster import node
 from .census import OWN, SHARED, differences
 from .judged_cluster import KEPT
 from .line import Armed, Fault
-from .model import Fate, Life
+from .model import Life
 from .town import Town, volume
 
 # Each client's name stands for a sandbox: the first two are keyed, so that a create can be repeated.
@@ -187,7 +187,7 @@ class Lives(RuleBasedStateMachine):
     def living(self, name: str) -> Life | None:
         """Likewise, if it is not known to be gone; else another one is asked for instead."""
         found = self.find(name)
-        if found is None or found[1].fate_at(self.town.clock.now()) is Fate.GONE:
+        if found is None or found[1].is_gone(self.town.clock.now()):
             self.ask_for(name)
             return None
         return found[1]

@@ -25,6 +25,8 @@ class Fate(Enum):
 
     THERE = auto()
     UNSURE = auto()
+    # Deleted past the server, which may not know it yet.
+    TAKEN = auto()
     GONE = auto()
 
 
@@ -33,8 +35,17 @@ class Life:
     """One sandbox that a create was answered with. ``expires`` is when it goes by itself."""
 
     id: str
+    created: datetime
     expires: datetime | None
     fate: Fate = Fate.THERE
+
+    def is_life_of(self, other: Life) -> bool:
+        """Whether both are the same one, not one after the other under the same key."""
+        return (self.id, self.created) == (other.id, other.created)
+
+    def is_gone(self, now: datetime) -> bool:
+        """Whether the client knows that it is, or will be."""
+        return self.fate_at(now) in _GONE
 
     def fate_at(self, now: datetime) -> Fate:
         """What the client knows once everything that was due at ``now`` has happened."""
@@ -83,7 +94,7 @@ class Model:
         under_way = self._under_way.get(name, [])
         for each in under_way:
             each.alone = False
-        self.lives[name].fate = Fate.UNSURE if under_way else Fate.GONE
+        self.lives[name].fate = Fate.UNSURE if under_way else Fate.TAKEN
 
     def created(self, name: str, made: Life | None, answer: Answer, request: Request) -> None:
         """A create ended."""
@@ -99,7 +110,9 @@ class Model:
             self.former.append(before)
         # A repeated create is answered with what is there, which a renewal may have given another expiry.
         self.lives[name] = made
-        if not request.alone:
+        # The server may have answered with what it does not yet know to be gone.
+        is_past = before is not None and before.fate is Fate.TAKEN and before.is_life_of(made)
+        if is_past or not request.alone:
             made.fate = Fate.UNSURE
 
     def removed(self, life: Life, answer: Answer, request: Request) -> None:
@@ -142,11 +155,14 @@ class Model:
         return _differs("snapshot", self.snapshots, there, self.lost_snapshots)
 
 
+_GONE = frozenset({Fate.TAKEN, Fate.GONE})
+
+
 def _differs(kind: str, fates: dict[str, Fate], there: set[str], lost: int) -> str | None:
     tally = Counter(fates.get(each) for each in there)
     if missing := sorted(each for each, fate in fates.items() if fate is Fate.THERE and each not in there):
         return f"{kind} {missing[0]} should be there, and is not"
-    if back := sorted(each for each in there if fates.get(each) is Fate.GONE):
+    if back := sorted(each for each in there if fates.get(each) in _GONE):
         return f"{kind} {back[0]} should be gone, and is there"
     if tally[None] > lost:
         unknown = sorted(there - fates.keys())

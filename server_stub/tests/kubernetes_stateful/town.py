@@ -182,7 +182,7 @@ class _Errors(logging.Handler):
 
 
 def _life(made: Sandbox | None) -> Life | None:
-    return None if made is None else Life(made.id, made.expires_at)
+    return None if made is None else Life(made.id, made.created_at, made.expires_at)
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:
