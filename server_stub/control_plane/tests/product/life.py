@@ -76,6 +76,7 @@ class Client:
             f"create-{number}", _volume(data, delete=True), _volume(kept, delete=False)
         )
         claims = {name: (await self.census())["persistentvolumeclaims", name] for name in (data, kept)}
+        await self._owned(sandbox, data)
         await self._change(lambda service: service.pause(sandbox))
         await self._until(sandbox, SandboxState.PAUSED)
         await self._change(lambda service: service.resume(sandbox))
@@ -93,8 +94,8 @@ class Client:
 
     async def give_up(self, number: int) -> None:
         """Create a sandbox without asking a second time when there is no answer; delete it if it is there."""
-        kept = f"kept-{number}"
-        volumes = _volume(f"data-{number}", delete=True), _volume(kept, delete=False)
+        data, kept = f"data-{number}", f"kept-{number}"
+        volumes = _volume(data, delete=True), _volume(kept, delete=False)
         with suppress(Unanswered):
             await self._product.attempt(_creating(self._caller, f"create-{number}", *volumes))
         page = await self._product.ask(
@@ -102,6 +103,7 @@ class Client:
         )
         for sandbox in page.items:
             if sandbox.id != self._bystander["metadata"]["name"]:
+                await self._owned(sandbox.id, data)
                 await self._delete(sandbox.id)
         # The user's own once it is made, whoever has died since.
         claims = {name: uid for (_, name), uid in (await self.census()).items()}
@@ -180,6 +182,16 @@ class Client:
         await _become(state, wanted)
 
     # --- what has to hold ---
+
+    async def _owned(self, sandbox: str, claim: str) -> None:
+        """Wait until the claim would go with the sandbox, whoever deletes that."""
+        uid = (await self._object(sandbox))["metadata"]["uid"]
+
+        async def owners() -> list[str]:
+            found = next(obj for obj in await self._objects(CLAIMS) if obj["metadata"]["name"] == claim)
+            return [owner["uid"] for owner in found["metadata"].get("ownerReferences", ())]
+
+        await _become(owners, [uid])
 
     async def _converged(self) -> None:
         """Wait until there is what was expected and nothing else; the bystander is as it was."""

@@ -12,8 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
+from sandkit_server.core.reconciliation import Reconciler
+from sandkit_server.core.removal import Removal
 from sandkit_server.testing.control_plane.harness.points import Actor
 
+from . import life
 from .conftest import Settle
 from .life import Client
 from .writes import Kill, Ledger, Moment, Write
@@ -124,3 +127,31 @@ async def test_whoever_is_killed_at_a_write_everything_converges(
 
 async def test_a_create_that_died_with_its_server_and_is_not_repeated_leaves_nothing(settle: Settle) -> None:
     await _all_killed(settle, Actor.SERVER, Client.give_up, _CREATION | {"delete batchsandboxes"})
+
+
+@pytest.mark.parametrize(
+    ("left_out", "moment", "says"),
+    [
+        pytest.param((Removal, "reclaim"), Moment.BEFORE, "does not converge", id="claims without a sandbox"),
+        pytest.param((Reconciler, "_own"), Moment.AFTER, "does not become", id="claims without an owner"),
+    ],
+)
+async def test_a_server_that_leaves_what_another_one_began_is_found(
+    settle: Settle,
+    left_out: tuple[object, str],
+    moment: Moment,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger = Ledger()
+    async with settle(ledger) as client:
+        monkeypatch.setattr(*left_out, _do_nothing)
+        # It never comes about, however long that takes.
+        monkeypatch.setattr(life, "PATIENCE", 10.0)
+        ledger.begin(Kill(Write(actor=Actor.SERVER, what="create batchsandboxes", nth=1), moment))
+        with pytest.raises(AssertionError, match=says):
+            await client.give_up(0)
+
+
+async def _do_nothing(*_: object) -> None:
+    """Instead of a step of the product."""
