@@ -133,9 +133,12 @@ control-plane: setup ## tests on a real Kubernetes control plane on loopback; ne
 control-plane-kills: setup ## long: server and controller killed at every write there, watches cut, the API server restarted
 	@$(BIN)/python scripts/control_plane.py server_stub/control_plane/tests/product $(PYTEST_ARGS)
 
+# How often in a row the suite is played there.
+RUNS ?= 1
+
 .PHONY: conformance-control-plane
-conformance-control-plane: setup ## the suite on server and controller over a real control plane, for both workload providers
-	@$(BIN)/python scripts/conformance_control_plane.py -- $(CONFORMANCE_ARGS)
+conformance-control-plane: setup ## the suite on server and controller over a real control plane, for both workload providers; RUNS (1)
+	@$(BIN)/python scripts/conformance_control_plane.py --runs $(RUNS) -- $(CONFORMANCE_ARGS)
 
 .PHONY: explore
 explore: setup ## every interleaving of server, controller and cluster to a bounded depth, then every seeded bug
