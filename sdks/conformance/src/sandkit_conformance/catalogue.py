@@ -79,6 +79,16 @@ class Catalogue:
     openapi: Mapping[str, Any]
     errors: Mapping[str, ErrorDescriptor]
     digest: str
+    operation_ids: frozenset[str] = field(init=False)
+
+    @operation_ids.default
+    def _operation_ids(self) -> frozenset[str]:
+        return frozenset(
+            operation["operationId"]
+            for path in self.openapi.get("paths", {}).values()
+            for operation in path.values()
+            if isinstance(operation, Mapping) and "operationId" in operation
+        )
 
     def cell(self, reference: str) -> Cell | None:
         """Look up `operation/State`; None when there is no such cell."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 from attrs import define, field
 
 MASK: Final = "[redacted]"
+_LABEL: Final = f"{MASK[:-1]} "
 _LABELLED: Final = re.compile(r"\[redacted( [0-9a-f]{8})?\]")
 _SECRET_HEADERS: Final = re.compile(r"(key|token|secret|authorization|cookie)", re.IGNORECASE)
 _SECRET_FIELDS: Final = re.compile(r"(password|secret|token|accesskey|credential)", re.IGNORECASE)
@@ -50,7 +51,7 @@ class Redactor:
 
     def _label(self, secret: str) -> str:
         digest = hashlib.blake2s(secret.encode("utf-8", "surrogatepass"), key=self.run_id.encode()[:32])
-        return f"{MASK[:-1]} {digest.hexdigest()[:8]}]"
+        return f"{_LABEL}{digest.hexdigest()[:8]}]"
 
     def clean(self, data: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """The data without known secrets, and its JSON in one line."""
@@ -116,9 +117,11 @@ def _to_json(data: Any) -> str:
 
 def _replaced(value: Any, pairs: list[tuple[str, str]]) -> Any:
     if isinstance(value, str):
-        for old, new in pairs:
-            value = value.replace(old, new)
+        # Most texts never held a secret.
+        if _LABEL in value:
+            for old, new in pairs:
+                value = value.replace(old, new)
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {_replaced(name, pairs): _replaced(part, pairs) for name, part in value.items()}
     return [_replaced(part, pairs) for part in value] if isinstance(value, list) else value

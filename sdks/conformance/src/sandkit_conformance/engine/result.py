@@ -73,7 +73,8 @@ class Environment:
     capabilities: tuple[str, ...] | None = None
 
 
-@frozen
+# Without a representation: asyncio words the result of its main task when it gives the signals back.
+@frozen(repr=False)
 class RunResult:
     """A whole run."""
 
@@ -83,7 +84,7 @@ class RunResult:
     leaks: LeakResult
     exit_code: ExitCode
     seconds: float
-    events: tuple[TraceEvent, ...] = field(default=(), repr=False)
+    events: tuple[TraceEvent, ...] = ()
     uncovered: tuple[Requirement, ...] = ()
     baseline_problems: tuple[str, ...] = ()
     area_titles: dict[str, str] = field(factory=dict)

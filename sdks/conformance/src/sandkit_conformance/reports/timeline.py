@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from markupsafe import Markup, escape
@@ -24,14 +24,18 @@ def timeline(scenario: Mapping[str, Any]) -> Markup:
         return Markup("")
     scale = _Scale(scenario["began"], max(scenario["seconds"], 0.001))
     height = _TOP + len(lanes) * _LANE + 18
-    parts = [_axis(scale, height)]
-    parts += [_lane(name, changes, index, scale) for index, (name, changes) in enumerate(lanes.items())]
-    parts.append(_steps(scenario["steps"], scale, height))
-    label = escape(f"States over {scenario['seconds']:.2f} seconds")
-    return Markup(
-        '<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="{}" '
-        'preserveAspectRatio="xMinYMin meet">{}</svg>'
-    ).format(_WIDTH, height, label, Markup("").join(parts))
+    inside = "".join(
+        (
+            *_axis(scale, height),
+            *(_lane(name, changes, index, scale) for index, (name, changes) in enumerate(lanes.items())),
+            *_steps(scenario["steps"], scale, height),
+        )
+    )
+    label = f"States over {scenario['seconds']:.2f} seconds"
+    return Markup(  # noqa: S704 - every word in it was escaped where it was put in
+        f'<svg class="timeline" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{label}" '
+        f'preserveAspectRatio="xMinYMin meet">{inside}</svg>'
+    )
 
 
 class _Scale:
@@ -53,72 +57,49 @@ def _lanes(transitions: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[s
     return lanes
 
 
-def _axis(scale: _Scale, height: float) -> Markup:
-    parts = []
+# A page has thousands of these: plain text, in which every word that a server or a scenario may have chosen
+# is escaped where it is put in.
+def _axis(scale: _Scale, height: float) -> Iterator[str]:
     for quarter in range(5):
-        moment = scale.began + scale.seconds * quarter / 4
-        x = scale.x(moment)
-        parts.append(
-            Markup(
-                '<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>'
-                '<text class="tick" x="{0}" y="{3}">{4}</text>'
-            ).format(x, _TOP - 6, height - 14, height - 3, f"{scale.seconds * quarter / 4:.2f} s")
+        x = scale.x(scale.began + scale.seconds * quarter / 4)
+        yield (
+            f'<line class="grid" x1="{x}" x2="{x}" y1="{_TOP - 6}" y2="{height - 14}"/>'
+            f'<text class="tick" x="{x}" y="{height - 3}">{scale.seconds * quarter / 4:.2f} s</text>'
         )
-    return Markup("").join(parts)
 
 
-def _lane(name: str, changes: list[Mapping[str, Any]], index: int, scale: _Scale) -> Markup:
+def _lane(name: str, changes: list[Mapping[str, Any]], index: int, scale: _Scale) -> str:
     y = _TOP + index * _LANE
     short = name if len(name) <= 21 else f"{name[:9]}…{name[-10:]}"
-    parts = [Markup('<text class="lane" x="0" y="{}">{}<title>{}</title></text>').format(y + 13, short, name)]
+    parts = [f'<text class="lane" x="0" y="{y + 13}">{escape(short)}<title>{escape(name)}</title></text>']
     ends = [*(change["seconds"] for change in changes[1:]), scale.began + scale.seconds]
     for change, end in zip(changes, ends, strict=True):
         left, right = scale.x(change["seconds"]), scale.x(end)
         width = max(right - left, 2.0)
-        state = change["state"]
-        legal = "" if change["legal"] else " illegal"
+        state, begin = escape(change["state"]), change["seconds"] - scale.began
+        mark, note = ("", "") if change["legal"] else (" illegal", ": not a legal transition")
         parts.append(
-            Markup(
-                '<g class="state s-{state}{legal}">'
-                '<rect x="{x}" y="{y}" width="{width}" height="{bar}" rx="3"/>'
-                "{label}<title>{state} from {begin:.3f} s{note}</title></g>"
-            ).format(
-                state=state,
-                legal=legal,
-                x=left,
-                y=y,
-                width=round(width, 1),
-                bar=_BAR,
-                label=_label(state, left, width, y),
-                begin=change["seconds"] - scale.began,
-                note="" if change["legal"] else ": not a legal transition",
-            )
+            f'<g class="state s-{state}{mark}">'
+            f'<rect x="{left}" y="{y}" width="{round(width, 1)}" height="{_BAR}" rx="3"/>'
+            f"{_label(change['state'], left, width, y)}<title>{state} from {begin:.3f} s{note}</title></g>"
         )
-    return Markup("").join(parts)
+    return "".join(parts)
 
 
-def _label(state: str, left: float, width: float, y: float) -> Markup:
+def _label(state: str, left: float, width: float, y: float) -> str:
     """The state's name, where it fits into its bar."""
     if width < len(state) * _LETTER + 8:
-        return Markup("")
-    return Markup('<text x="{}" y="{}">{}</text>').format(round(left + 5, 1), y + 13, state)
+        return ""
+    return f'<text x="{round(left + 5, 1)}" y="{y + 13}">{escape(state)}</text>'
 
 
-def _steps(steps: Sequence[Mapping[str, Any]], scale: _Scale, height: float) -> Markup:
-    parts = []
+def _steps(steps: Sequence[Mapping[str, Any]], scale: _Scale, height: float) -> Iterator[str]:
     for step in steps:
         if step["verdict"] is None or step["verb"] not in _MARKED:
             continue
-        parts.append(
-            Markup(
-                '<g class="moment v-{verdict}"><line x1="{x}" x2="{x}" y1="12" y2="{bottom}"/>'
-                '<circle cx="{x}" cy="10" r="4"/><title>{number}. {title}: {verdict}</title></g>'
-            ).format(
-                verdict=step["verdict"],
-                x=scale.x(step["began"]),
-                bottom=height - 16,
-                number=step["number"],
-                title=step["title"],
-            )
+        x, verdict = scale.x(step["began"]), step["verdict"]
+        yield (
+            f'<g class="moment v-{verdict}"><line x1="{x}" x2="{x}" y1="12" y2="{height - 16}"/>'
+            f'<circle cx="{x}" cy="10" r="4"/>'
+            f"<title>{step['number']}. {escape(step['title'])}: {verdict}</title></g>"
         )
-    return Markup("").join(parts)

@@ -60,7 +60,7 @@ class Scope:
         """`value` with its expressions replaced; a string that is one expression keeps the value's type."""
         if isinstance(value, str):
             return self._resolve_text(value)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return {self._key(key): self.resolve(part) for key, part in value.items()}
         if isinstance(value, list):
             return [self.resolve(part) for part in value]
@@ -70,6 +70,8 @@ class Scope:
         return str(self._resolve_text(key)) if "${" in key else key
 
     def _resolve_text(self, text: str) -> Any:
+        if "${" not in text:
+            return text
         whole = _EXPRESSION.fullmatch(text)
         if whole:
             return self.evaluate(whole[1].strip())
@@ -112,16 +114,25 @@ def root_name(expression: str) -> str:
 
 def expressions_in(value: Any) -> Iterator[str]:
     """Every expression inside a value, without its `${}`."""
-    if isinstance(value, str):
-        for found in _EXPRESSION.finditer(value):
+    texts: list[str] = []
+    _collect(value, texts)
+    for text in texts:
+        for found in _EXPRESSION.finditer(text):
             yield found[1].strip()
-    elif isinstance(value, Mapping):
+
+
+def _collect(value: Any, texts: list[str]) -> None:
+    """The texts with expressions in them, in the order they are written."""
+    if isinstance(value, str):
+        if "${" in value:
+            texts.append(value)
+    elif isinstance(value, dict):
         for key, part in value.items():
-            yield from expressions_in(key)
-            yield from expressions_in(part)
+            _collect(key, texts)
+            _collect(part, texts)
     elif isinstance(value, list):
         for part in value:
-            yield from expressions_in(part)
+            _collect(part, texts)
 
 
 def variables_in(value: Any) -> Iterator[str]:
@@ -152,12 +163,14 @@ def fill_case(value: Any, case: Mapping[str, Any]) -> Any:
     A field that the case lacks stays as it is written, for the loader to complain about.
     """
     if isinstance(value, str):
+        if "${" not in value:
+            return value
         whole = _EXPRESSION.fullmatch(value)
         if whole and whole[1].strip().startswith("case."):
             found = select({"case": case}, whole[1].strip())
             return value if found is NOTHING else found
         return _EXPRESSION.sub(lambda found: _filled(found, case), value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {
             str(fill_case(key, case)): fill_case(part, case) for key, part in value.items() if key != "cases"
         }

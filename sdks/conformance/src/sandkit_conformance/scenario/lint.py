@@ -107,7 +107,7 @@ class _Walk:
             self.known |= set(step.body["let"])
 
     def _operations(self, step: Step) -> Iterator[Problem]:
-        operations = _operation_ids(self.catalogue)
+        operations = self.catalogue.operation_ids
         for mapping in _mappings(step.body):
             called = mapping.get("call")
             if isinstance(called, str) and "${" not in called and called not in operations:
@@ -142,15 +142,6 @@ class _Walk:
         for kind, name in uses:
             if name and name != "all" and name not in self.handles[kind]:
                 yield Problem(step.position, f"no earlier {kind} step is named `{name}` with `as`")
-
-
-def _operation_ids(catalogue: Catalogue) -> frozenset[str]:
-    return frozenset(
-        operation["operationId"]
-        for path in catalogue.openapi.get("paths", {}).values()
-        for operation in path.values()
-        if isinstance(operation, Mapping) and "operationId" in operation
-    )
 
 
 def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:

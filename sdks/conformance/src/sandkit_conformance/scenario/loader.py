@@ -95,26 +95,22 @@ class _FileReader:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._good: set[str] = set()
+        self._tellings: list[_Telling] = []
         found = list(problems(document, scenario_frame(), document.data))
         if not found:
-            found = [problem for telling in self._tellings() for problem in self._problems_of(telling)]
+            self._tellings = list(_tellings(document.data))
+            found = [problem for telling in self._tellings for problem in self._problems_of(telling)]
         if found:
             # Cases repeat a scenario's steps, and so its problems.
             raise BadFileError(list(dict.fromkeys(found)))
         self._area = str(document.data["area"])
 
     def scenarios(self) -> Iterator[Scenario]:
-        return (self._scenario(telling) for telling in self._tellings())
+        return (self._scenario(telling) for telling in self._tellings)
 
     def standing(self) -> Iterator[StandingCheck]:
         for index, entry in enumerate(self._document.data.get("standing", [])):
             yield StandingCheck(**entry, position=self._document.position(("standing", index)))
-
-    def _tellings(self) -> Iterator[_Telling]:
-        for index, entry in enumerate(self._document.data.get("scenarios", [])):
-            for case in entry.get("cases") or [None]:
-                filled = fill_case(entry, case) if case else entry
-                yield _Telling(filled, case, ("scenarios", index))
 
     def _problems_of(self, telling: _Telling) -> Iterator[Problem]:
         for expression in expressions_in({**telling.entry, "cases": None}) if telling.case else ():
@@ -205,6 +201,12 @@ class _Telling:
     entry: Mapping[str, Any]
     case: Mapping[str, Any] | None
     path: DataPath
+
+
+def _tellings(data: Mapping[str, Any]) -> Iterator[_Telling]:
+    for index, entry in enumerate(data.get("scenarios", [])):
+        for case in entry.get("cases") or [None]:
+            yield _Telling(fill_case(entry, case) if case else entry, case, ("scenarios", index))
 
 
 def verb_of(step: Mapping[str, Any]) -> str | None:

@@ -14,6 +14,8 @@ from sandkit_conformance.scenario.paths import NOTHING, select
 
 _TEXT_LIMIT: Final = 400
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_INSTANT: Final = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$")
+_BEYOND_MICROSECONDS: Final = re.compile(r"(\.\d{6})\d+")
 
 
 @frozen
@@ -49,12 +51,10 @@ def equal(left: Any, right: Any) -> bool:
 
 def parse_instant(text: Any) -> datetime | None:
     """An RFC 3339 date-time with offset, in UTC; None when it is not one."""
-    if not isinstance(text, str) or not re.match(
-        r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$", text
-    ):
+    if not isinstance(text, str) or not _INSTANT.match(text):
         return None
     # Python reads at most microseconds; servers may send nanoseconds.
-    short = re.sub(r"(\.\d{6})\d+", r"\1", text)
+    short = _BEYOND_MICROSECONDS.sub(r"\1", text)
     try:
         return datetime.fromisoformat(short).astimezone(UTC)
     except ValueError:
@@ -83,22 +83,24 @@ def match_fields(expected: Mapping[str, Any], value: Any, where: str = "") -> li
     return mismatches
 
 
-def _one(holds: bool, where: str, expected: str, value: Any) -> list[Mismatch]:
-    return [] if holds else [Mismatch(where, expected, show(value))]
+def _one(holds: bool, where: str, expected: str, value: Any, *shown: Any) -> list[Mismatch]:
+    """Nothing, or one mismatch. Its words are put together only then: most of what is looked at holds."""
+    if holds:
+        return []
+    return [Mismatch(where, expected.format(*map(show, shown)) if shown else expected, show(value))]
 
 
 def _equals(argument: Any, value: Any, where: str) -> list[Mismatch]:
-    return _one(value is not NOTHING and equal(argument, value), where, show(argument), value)
+    return _one(value is not NOTHING and equal(argument, value), where, "{}", value, argument)
 
 
 def _not(argument: Any, value: Any, where: str) -> list[Mismatch]:
-    expected = f"not {show(argument)}"
-    return _one(bool(match(argument, value, where)), where, expected, value)
+    return _one(bool(match(argument, value, where)), where, "not {}", value, argument)
 
 
 def _one_of(argument: list[Any], value: Any, where: str) -> list[Mismatch]:
     holds = value is not NOTHING and any(equal(option, value) for option in argument)
-    return _one(holds, where, f"one of {show(argument)}", value)
+    return _one(holds, where, "one of {}", value, argument)
 
 
 def _matches(argument: str, value: Any, where: str) -> list[Mismatch]:
@@ -124,7 +126,7 @@ def _contains(argument: Any, value: Any, where: str) -> list[Mismatch]:
             for key, part in argument.items()
             if key not in value or not equal(part, value[key])
         ]
-    return _one(_holds_part(argument, value), where, f"something containing {show(argument)}", value)
+    return _one(_holds_part(argument, value), where, "something containing {}", value, argument)
 
 
 def _excludes(argument: Any, value: Any, where: str) -> list[Mismatch]:
@@ -138,7 +140,7 @@ def _excludes(argument: Any, value: Any, where: str) -> list[Mismatch]:
         there = False
     else:
         there = _holds_part(argument, value)
-    return _one(not there, where, f"nothing of {show(argument)}", value)
+    return _one(not there, where, "nothing of {}", value, argument)
 
 
 def _mentioned(text: str, value: Any) -> bool:
@@ -150,7 +152,7 @@ def _mentioned(text: str, value: Any) -> bool:
 
 
 def _mentions(argument: str, value: Any, where: str) -> list[Mismatch]:
-    return _one(_mentioned(argument, value), where, f"{show(argument)} somewhere inside", value)
+    return _one(_mentioned(argument, value), where, "{} somewhere inside", value, argument)
 
 
 def _exists(argument: bool, value: Any, where: str) -> list[Mismatch]:
@@ -189,7 +191,7 @@ def _length(argument: Any, value: Any, where: str) -> list[Mismatch]:
 def _ordered(sign: str, holds: Callable[[Any, Any], bool]) -> Callable[[Any, Any, str], list[Mismatch]]:
     def matcher(argument: Any, value: Any, where: str) -> list[Mismatch]:
         comparable = _TYPES["number"](value) and _TYPES["number"](argument)
-        return _one(comparable and holds(value, argument), where, f"a number {sign} {show(argument)}", value)
+        return _one(comparable and holds(value, argument), where, f"a number {sign} {{}}", value, argument)
 
     return matcher
 
@@ -200,7 +202,7 @@ def _moment(
     def matcher(argument: Any, value: Any, where: str) -> list[Mismatch]:
         wanted, found = parse_instant(argument), parse_instant(value)
         good = wanted is not None and found is not None and holds(found, wanted)
-        return _one(good, where, f"{word} {show(argument)}", value)
+        return _one(good, where, f"{word} {{}}", value, argument)
 
     return matcher
 
@@ -211,7 +213,7 @@ def _fields(argument: Mapping[str, Any], value: Any, where: str) -> list[Mismatc
 
 def _any_of(argument: list[Any], value: Any, where: str) -> list[Mismatch]:
     holds = any(not match(option, value, where) for option in argument)
-    return _one(holds, where, f"any of {show(argument)}", value)
+    return _one(holds, where, "any of {}", value, argument)
 
 
 def _each(argument: Any, value: Any, where: str) -> list[Mismatch]:
@@ -226,7 +228,7 @@ def _each(argument: Any, value: Any, where: str) -> list[Mismatch]:
 
 def _any(argument: Any, value: Any, where: str) -> list[Mismatch]:
     there = isinstance(value, list) and any(not match(argument, element, where) for element in value)
-    return _one(there, where, f"an element like {show(argument)}", value)
+    return _one(there, where, "an element like {}", value, argument)
 
 
 def _unique(_argument: bool, value: Any, where: str) -> list[Mismatch]:
@@ -243,7 +245,7 @@ def _same_set(argument: list[Any], value: Any, where: str) -> list[Mismatch]:
         if at is None:
             return [Mismatch(where, f"in any order {show(argument)}", show(value))]
         del left[at]
-    return _one(not left, where, f"in any order {show(argument)}", value)
+    return _one(not left, where, "in any order {}", value, argument)
 
 
 _MATCHERS: Final[dict[str, Callable[[Any, Any, str], list[Mismatch]]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from enum import Enum
 from typing import Any, Final
@@ -47,6 +48,7 @@ class _All:
 Segment = str | int | _All
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_path(text: str) -> tuple[Segment, ...]:
     """Split a path into keys and indexes.
 
