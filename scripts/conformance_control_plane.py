@@ -63,8 +63,10 @@ class Played:
     def line(self) -> str:
         """The verdicts on one line."""
         found = f"exit {self.code}"
-        if (report := self.folder / "report.json").exists():
-            content = json.loads(report.read_text("utf-8"))
+        report = self.folder / "report.json"
+        # It is empty, or not there, when the suite could not run.
+        if report.exists() and (text := report.read_text("utf-8")):
+            content = json.loads(text)
             counts = content["summary"]["requirements"]
             verdicts = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
             found = f"{verdicts}, {found}, seed {content['run']['seed']}"
