@@ -140,7 +140,7 @@ class Town:
     async def _ask(self, call: Callable[[LifecycleService], Awaitable[Any]]) -> tuple[Answer, Any]:
         if self.server.service is None:
             return Answer.REFUSED, None
-        asking = asyncio.ensure_future(self.server.serve(_awaited(call(self.server.service))))
+        asking = asyncio.ensure_future(self.server.serve(_answer(call, self.server.service)))
         await asyncio.wait({asking})
         if asking.cancelled():
             return Answer.UNKNOWN, None
@@ -185,5 +185,6 @@ def _life(made: Sandbox | None) -> Life | None:
     return None if made is None else Life(made.id, made.created_at, made.expires_at)
 
 
-async def _awaited(answer: Awaitable[Any]) -> Any:
-    return await answer
+async def _answer(call: Callable[[LifecycleService], Awaitable[Any]], service: LifecycleService) -> Any:
+    """Call only once it is due: the server may have died by then."""
+    return await call(service)
