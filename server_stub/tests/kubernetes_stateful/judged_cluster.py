@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sandkit_server.kubernetes.calls import Call, Object
-from sandkit_server.kubernetes.resources import CLAIMS
+from sandkit_server.kubernetes.calls import Call, Object, Verb
+from sandkit_server.kubernetes.resources import CLAIMS, PODS
 from sandkit_server.testing.cluster import FakeCluster
 from sandkit_server.testing.explorer.promises import Change
 
@@ -28,6 +28,7 @@ class JudgedCluster(FakeCluster):
         self.now = now
         self.broken: list[str] = []
         self.tell: Callable[[], None] = lambda: None
+        self._taken: set[str] = set()
 
     def act_as(self, actor: str, call: Call) -> Object:
         """Carry out a call, and judge what it did."""
@@ -36,7 +37,7 @@ class JudgedCluster(FakeCluster):
             return self.act(call)
         finally:
             if self.state.version != before.version:
-                change = Change(before.objects, self.state.objects)
+                change = Change(before.objects, self.state.objects, self._taken)
                 kept = [
                     name for resource, name in before.objects if resource == CLAIMS and name.startswith(KEPT)
                 ]
@@ -48,5 +49,7 @@ class JudgedCluster(FakeCluster):
     def act_unjudged(self, call: Call) -> Object:
         """Carry out what somebody does who has promised nothing."""
         answer = self.act(call)
+        if (call.verb, call.resource) == (Verb.DELETE, PODS):
+            self._taken.add(call.name)
         self.tell()
         return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -36,11 +36,16 @@ _TRANSITIONAL = frozenset(
 
 
 class Change:
-    """What one event did, seen from outside."""
+    """What one event did, seen from outside.
 
-    def __init__(self, before: Stored, after: Stored) -> None:
+    Args:
+        taken: Pods that somebody deleted past everybody; who has not seen it yet is forgiven.
+    """
+
+    def __init__(self, before: Stored, after: Stored, taken: Collection[str] = ()) -> None:
         self.before = before
         self.after = after
+        self.taken = taken
         keys = {*before, *after}
         self.keys = [key for key in keys if before.get(key) != after.get(key)]
 
@@ -103,7 +108,7 @@ class Change:
 
     def _usable(self, name: str) -> str | None:
         pod = self.after.get(Key(PODS, name))
-        if pod is None or "deletionTimestamp" in pod["metadata"]:
+        if name not in self.taken and (pod is None or _is_deleted(pod)):
             return f"the failed pause of sandbox {name} ends Running without a pod"
         if Key(FROZEN, name) in self.after:
             return f"the failed pause of sandbox {name} ends Running with frozen processes"
