@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import statistics
 import sys
 import tempfile
@@ -44,6 +43,7 @@ from server_stub.benchmarks.stage import (
     client,
     in_parallel,
     is_running,
+    processor_time,
     server,
     stage,
     tell,
@@ -57,7 +57,6 @@ from sandkit_server.testing.control_plane.plane import ControlPlane
 WARM_UP = 5
 # What a create is about. Other kinds are read and written by the clock.
 COUNTED = (BATCH_SANDBOXES.plural, "pods", "secrets", "events")
-TICKS = os.sysconf("SC_CLK_TCK")
 # Loopback is all it needs; there is no node that would pull the image of its agent.
 RUNTIME = """\
 [runtime]
@@ -139,12 +138,6 @@ class Side:
         into.processor += processor_time(self.pid) - used
         into.calls.update(calls(plane))
         into.calls.subtract(before)
-
-
-def processor_time(pid: int) -> float:
-    """Seconds a process has used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def compare(what: str, ours: Taken, theirs: Taken) -> None:

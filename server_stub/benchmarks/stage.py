@@ -34,6 +34,7 @@ from sandkit_server.testing.control_plane.plane import ControlPlane
 T = TypeVar("T")
 
 START_SECONDS = 60.0
+TICKS = os.sysconf("SC_CLK_TCK")
 CREATE = {
     "image": {"uri": "busybox:1.36"},
     "entrypoint": ["sleep", "3600"],
@@ -45,9 +46,10 @@ LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 @dataclass(frozen=True)
 class Stage:
-    """A control plane with a node, and a folder for configurations and logs."""
+    """A control plane with a node, by its process id, and a folder for configurations and logs."""
 
     plane: ControlPlane
+    node: int
     built: programs.Programs
     folder: Path
 
@@ -142,7 +144,8 @@ def stage(folder: Path) -> Iterator[Stage]:
         node = multiprocessing.get_context("spawn").Process(target=run_node, args=(str(config),), daemon=True)
         node.start()
         try:
-            yield Stage(plane, built, folder)
+            assert node.pid is not None, "it was started"
+            yield Stage(plane, node.pid, built, folder)
         finally:
             node.terminate()
             node.join()
@@ -213,6 +216,12 @@ def calls(plane: ControlPlane) -> Counter[tuple[str, str, str]]:
             key = (labels["verb"], labels["resource"], labels["subresource"])
             found[key] += int(float(match[2]))
     return found
+
+
+def processor_time(pid: int) -> float:
+    """Seconds a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def tell(what: str, times: Sequence[float]) -> None:

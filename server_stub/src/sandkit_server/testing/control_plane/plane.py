@@ -132,11 +132,16 @@ class ControlPlane:
             client.post(f"{url}/compaction", json={"revision": revision, "physical": True}).raise_for_status()
         return revision
 
+    @property
+    def processes(self) -> dict[str, int]:
+        """The process id of each program."""
+        return {name: program.process.pid for name, program in self._running.items()}
+
     def memory(self) -> dict[str, int]:
         """Resident bytes of each program."""
         found = {}
-        for name, program in self._running.items():
-            status = Path(f"/proc/{program.process.pid}/status").read_text("ascii")
+        for name, pid in self.processes.items():
+            status = Path(f"/proc/{pid}/status").read_text("ascii")
             kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
             found[name] = 1024 * int(kilobytes)
         return found
