@@ -56,7 +56,7 @@ class Campaign:
 
     Attributes:
         failures: What went wrong, by kill.
-        missed: Kills whose write was sent in none of the lives it was waited for in.
+        missed: Those whose write was sent in none of the lives it was waited for in.
     """
 
     def __init__(self, settle: Settle, kills: Sequence[Kill], lead: Lead) -> None:
@@ -64,7 +64,7 @@ class Campaign:
         self._lead = lead
         self._left = deque(enumerate(kills))
         self.failures: list[str] = []
-        self.missed: list[str] = []
+        self.missed: list[Kill] = []
 
     async def run(self) -> None:
         """Lead the lives, some at a time."""
@@ -91,7 +91,8 @@ class Campaign:
                     _log.info("%s", kill)
                     break
             else:
-                self.missed.append(str(kill))
+                _log.info("not %s", kill)
+                self.missed.append(kill)
 
 
 async def _all_killed(settle: Settle, victim: Actor, lead: Lead, expected: set[str]) -> None:
@@ -105,7 +106,9 @@ async def _all_killed(settle: Settle, victim: Actor, lead: Lead, expected: set[s
     campaign = Campaign(settle, kills, lead)
     await campaign.run()
     assert not campaign.failures, "\n".join(campaign.failures)
-    assert len(campaign.missed) <= len(kills) // 5, campaign.missed
+    # Every life has its first of these; how often a look has to write something again depends on the machine.
+    missed = [str(each) for each in campaign.missed if each.write.what in expected and each.write.nth == 1]
+    assert not missed, missed
 
 
 async def _recorded(settle: Settle, lead: Lead) -> Sequence[Write]:
