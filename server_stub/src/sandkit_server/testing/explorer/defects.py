@@ -151,6 +151,10 @@ def _drop_pod_at_once(original: Callable[..., Any]) -> Callable[..., Any]:
     return begin
 
 
+def _forget_snapshots(original: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda view: original(replace(view, snapshots=()))
+
+
 _DEFECTS: Final = (
     Defect(
         id="sweep-before-delete",
@@ -241,6 +245,13 @@ _DEFECTS: Final = (
         scenario="a-pause-that-fails",
         finds="frozen processes",
         substitutions=swap(snapshot, "_release", _fail_at_once),
+    ),
+    Defect(
+        id="failed-keeps-its-snapshot",
+        defect="A sandbox that is lost during a pause keeps the snapshot of that.",
+        scenario="a-pause-that-fails",
+        finds="is Failed and still has",
+        substitutions=swap(sandbox, "_rest_failed", _forget_snapshots),
     ),
     Defect(
         id="delete-in-background",
