@@ -19,7 +19,7 @@ from .machine import Lives
 
 # After some lives Hypothesis goes on with variations of those: a seed for each ten keeps them all new.
 LIVES_PER_SEED = 10
-BATCHES = -(-int(os.environ.get("SANDKIT_STATEFUL_EXAMPLES", "20")) // LIVES_PER_SEED)
+BATCHES = -(-int(os.environ.get("SANDKIT_STATEFUL_EXAMPLES", "10")) // LIVES_PER_SEED)
 SEED = int(os.environ.get("SANDKIT_STATEFUL_SEED", "0"))
 
 # A sample of the explorer's seeded bugs, and how a life that meets one ends.
