@@ -2,9 +2,10 @@
 
     python scripts/killed_runs.py --points 20 [--seed 1]
 
-A server of our own serves all runs. The points are spread over what an undisturbed run takes. After each kill
-`sandkit-conformance sweep` has the ledger of the killed run and nothing else; then the census of the engine,
-taken by its probe, has to be what it was before. The exit code is 1 when it is not, 2 when none can be made.
+A server of our own serves all runs. The points are spread over the ledger of an undisturbed run, so that a
+busy machine does not move them all to its start. After each kill `sandkit-conformance sweep` has the ledger
+of the killed run and nothing else; then the census of the engine, taken by its probe, has to be what it was
+before. The exit code is 1 when it is not, 2 when none can be made.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ TARGET = Path(__file__).parent.parent / "sdks" / "conformance" / "targets" / "me
 COULD_NOT_RUN = 2
 # How long what was deleted may take to be gone, in seconds.
 PATIENCE = 10.0
+# A kill comes up to so many seconds after the line of the ledger, so in the middle of whatever follows it.
+LATER = 0.05
+LOOK_EVERY = 0.002
 
 
 class Trial:
@@ -43,13 +47,12 @@ class Trial:
             "SANDKIT_CONTROL_KEY": str(server.control_key),
         }
 
-    def undisturbed(self) -> float:
-        """Let one run go to its end; gives the seconds it took.
+    def undisturbed(self) -> int:
+        """Let one run go to its end; gives the bytes of its ledger.
 
         Raises:
             RuntimeError: it was not green, so that nothing can be learned here.
         """
-        began = time.monotonic()
         done = subprocess.run(
             self._run("undisturbed", 0), env=self._environment, check=False, capture_output=True
         )
@@ -57,22 +60,20 @@ class Trial:
             raise RuntimeError(
                 f"the undisturbed run ended with {done.returncode}:\n{done.stdout.decode()[-2000:]}"
             )
-        return time.monotonic() - began
+        return _size(self._ledger("undisturbed"))
 
-    def killed(self, name: str, seed: int, after: float) -> str:
-        """Kill a run `after` so many seconds and sweep up; gives what the sweep said."""
+    def killed(self, name: str, seed: int, at: int, later: float) -> str:
+        """Kill a run `later` seconds after its ledger has `at` bytes; gives what the sweep after it said."""
+        ledger = self._ledger(name)
         with (self._folder / f"{name}.log").open("wb") as log:
             run = subprocess.Popen(self._run(name, seed), env=self._environment, stdout=log, stderr=log)
             try:
-                run.wait(after)
-            except subprocess.TimeoutExpired:
-                pass
+                while _size(ledger) < at and run.poll() is None:
+                    time.sleep(LOOK_EVERY)
+                time.sleep(later)
             finally:
                 run.kill()
                 run.wait()
-        ledger = self._folder / name / "ledger.ndjson"
-        if not ledger.exists() or not ledger.read_bytes().strip():
-            return "killed before it had made anything"
         swept = subprocess.run(
             [*self._suite("sweep"), "--ledger", str(ledger)],
             env=self._environment,
@@ -98,6 +99,9 @@ class Trial:
             time.sleep(0.2)
         return left
 
+    def _ledger(self, name: str) -> Path:
+        return self._folder / name / "ledger.ndjson"
+
     def _suite(self, command: str) -> list[str]:
         return [
             *(sys.executable, "-m", "sandkit_conformance", command, "--target", str(TARGET)),
@@ -108,6 +112,13 @@ class Trial:
     def _run(self, name: str, seed: int) -> list[str]:
         options = ("--profile", "full", "--gate", "all", "--seed", str(seed))
         return [*self._suite("run"), *options, "--report-dir", str(self._folder / name)]
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def main(arguments: list[str]) -> int:
@@ -136,14 +147,14 @@ def main(arguments: list[str]) -> int:
             print(f"killed_runs: {error}", file=sys.stderr)
             return COULD_NOT_RUN
         before = trial.census()
-        print(f"an undisturbed run takes {whole:.1f} s; the census is {len(before)} objects", flush=True)
+        print(f"an undisturbed run writes {whole} bytes; the census is {len(before)} objects", flush=True)
         for number in range(chosen.points):
-            after = dice.uniform(0.0, whole)
-            said = trial.killed(f"killed-{number}", number, after)
+            at = dice.randint(1, whole)
+            said = trial.killed(f"killed-{number}", number, at, dice.uniform(0.0, LATER))
             left = trial.left_behind(before)
             bad += bool(left)
             found = f"left: {', '.join(left)}" if left else "clean"
-            print(f"{number + 1:3} killed after {after:5.1f} s · {said} · {found}", flush=True)
+            print(f"{number + 1:3} killed at byte {at:6} · {said} · {found}", flush=True)
     print(f"{chosen.points - bad} of {chosen.points} killed runs were swept up clean")
     return int(bad > 0)
 
