@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sandkit_server.testing.control_plane.node.containers import RunningPod
+import asyncio
 
-from .conftest import Bench
+from sandkit_server.testing.control_plane.node.containers import RunningPod
+from sandkit_server.testing.control_plane.node.provisioner import BOUND_NOTE
+
+from .conftest import PATIENCE, Bench
 
 
 def _write(bench: Bench, pod: RunningPod, path: str, content: bytes) -> None:
@@ -68,3 +71,16 @@ async def test_a_pod_waits_for_its_claim(bench: Bench) -> None:
     await bench.until(
         "pods", "one", lambda found: found is not None and found["status"]["phase"] == "Running"
     )
+
+
+async def test_a_volume_changes_once_more_after_its_claim_was_bound(bench: Bench) -> None:
+    """Or a pod that the scheduler tried by an old picture of the claim would wait for minutes."""
+    claim = await bench.claim("data")
+    path = f"/api/v1/persistentvolumes/{claim['spec']['volumeName']}"
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            volume = await bench.api.get(path)
+            assert volume is not None
+            if BOUND_NOTE in volume["metadata"]["annotations"]:
+                break
+            await asyncio.sleep(0.01)

@@ -14,6 +14,12 @@ from sandkit_server.testing.control_plane.node.volumes import Volumes, claim_key
 DRIVER: Final = "node.sandkit.test"
 CLASS: Final = "standard"
 
+# The scheduler hears of a bound claim by one path and looks it up by another. A pod it tried in between is left
+# alone for minutes unless something about volumes changes (kubernetes/kubernetes#93552). In a busy cluster
+# something always does; here it is this note on the volume, so many seconds after its claim was bound.
+BOUND_NOTE: Final = f"{DRIVER}/bound"
+_NOTE_SECONDS: Final = 1.0
+
 _CLASSES: Final = "/apis/storage.k8s.io/v1/storageclasses"
 _VOLUMES: Final = "/api/v1/persistentvolumes"
 _CLAIMS: Final = "/api/v1/persistentvolumeclaims"
@@ -27,6 +33,7 @@ class Provisioner:
     def __init__(self, api: NodeApi, volumes: Volumes) -> None:
         self._api = api
         self._volumes = volumes
+        self._notes: dict[str, asyncio.Task[None]] = {}
 
     async def install(self) -> None:
         """Make the class, as the cluster's default."""
@@ -47,15 +54,28 @@ class Provisioner:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(follow(self._api, _CLAIMS, self._on_claim))
-            group.create_task(follow(self._api, _VOLUMES, self._on_volume))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(follow(self._api, _CLAIMS, self._on_claim))
+                group.create_task(follow(self._api, _VOLUMES, self._on_volume))
+        finally:
+            for note in self._notes.values():
+                note.cancel()
 
     async def _on_claim(self, change: str, claim: Mapping[str, Any]) -> None:
         spec, metadata = claim["spec"], claim["metadata"]
-        ours = spec.get("storageClassName") == CLASS and "volumeName" not in spec
-        if change == "DELETED" or not ours or "deletionTimestamp" in metadata:
+        if spec.get("storageClassName") != CLASS:
             return
+        if change == "DELETED" or "deletionTimestamp" in metadata:
+            if (note := self._notes.pop(metadata["uid"], None)) is not None:
+                note.cancel()
+        elif "volumeName" not in spec:
+            await self._provide(claim)
+        elif claim["status"].get("phase") == "Bound" and metadata["uid"] not in self._notes:
+            self._notes[metadata["uid"]] = asyncio.create_task(self._note(spec["volumeName"]))
+
+    async def _provide(self, claim: Mapping[str, Any]) -> None:
+        spec, metadata = claim["spec"], claim["metadata"]
         reference = {key: metadata[key] for key in ("namespace", "name", "uid")}
         body = {
             "metadata": {
@@ -76,6 +96,14 @@ class Provisioner:
         except Refused as refusal:
             if refusal.status != 409:
                 _log.warning("no volume for claim %s: %s", metadata["name"], refusal)
+
+    async def _note(self, volume: str) -> None:
+        await asyncio.sleep(_NOTE_SECONDS)
+        try:
+            await self._api.merge(f"{_VOLUMES}/{volume}", {"metadata": {"annotations": {BOUND_NOTE: "true"}}})
+        except Refused as refusal:
+            if refusal.status != 404:
+                _log.warning("no note on volume %s: %s", volume, refusal)
 
     async def _on_volume(self, change: str, volume: Mapping[str, Any]) -> None:
         spec = volume["spec"]
