@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from sandkit_server.testing.control_plane.node.api import NodeApi, Refused
@@ -14,9 +15,9 @@ from sandkit_server.testing.control_plane.node.volumes import Volumes, claim_key
 DRIVER: Final = "node.sandkit.test"
 CLASS: Final = "standard"
 
-# The scheduler hears of a bound claim by one path and looks it up by another. A pod it tried in between is left
-# alone for minutes unless something about volumes changes (kubernetes/kubernetes#93552). In a busy cluster
-# something always does; here it is this note on the volume, so many seconds after its claim was bound.
+# The scheduler hears of a bound claim by one path and looks it up by another. A pod it tried in between is
+# left alone for minutes unless something about volumes changes (kubernetes/kubernetes#93552). In a busy
+# cluster something always does; here it is this note on the volume, so long after its claim was bound.
 BOUND_NOTE: Final = f"{DRIVER}/bound"
 _NOTE_SECONDS: Final = 1.0
 
@@ -33,7 +34,7 @@ class Provisioner:
     def __init__(self, api: NodeApi, volumes: Volumes) -> None:
         self._api = api
         self._volumes = volumes
-        self._notes: dict[str, asyncio.Task[None]] = {}
+        self._bound: set[str] = set()
 
     async def install(self) -> None:
         """Make the class, as the cluster's default."""
@@ -54,25 +55,22 @@ class Provisioner:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(follow(self._api, _CLAIMS, self._on_claim))
-                group.create_task(follow(self._api, _VOLUMES, self._on_volume))
-        finally:
-            for note in self._notes.values():
-                note.cancel()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(follow(self._api, _CLAIMS, partial(self._on_claim, group)))
+            group.create_task(follow(self._api, _VOLUMES, self._on_volume))
 
-    async def _on_claim(self, change: str, claim: Mapping[str, Any]) -> None:
+    async def _on_claim(self, group: asyncio.TaskGroup, change: str, claim: Mapping[str, Any]) -> None:
         spec, metadata = claim["spec"], claim["metadata"]
+        uid = metadata["uid"]
         if spec.get("storageClassName") != CLASS:
             return
         if change == "DELETED" or "deletionTimestamp" in metadata:
-            if (note := self._notes.pop(metadata["uid"], None)) is not None:
-                note.cancel()
+            self._bound.discard(uid)
         elif "volumeName" not in spec:
             await self._provide(claim)
-        elif claim["status"].get("phase") == "Bound" and metadata["uid"] not in self._notes:
-            self._notes[metadata["uid"]] = asyncio.create_task(self._note(spec["volumeName"]))
+        elif claim["status"].get("phase") == "Bound" and uid not in self._bound:
+            self._bound.add(uid)
+            group.create_task(self._note(spec["volumeName"]))
 
     async def _provide(self, claim: Mapping[str, Any]) -> None:
         spec, metadata = claim["spec"], claim["metadata"]
