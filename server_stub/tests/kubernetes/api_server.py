@@ -17,14 +17,24 @@ Answer = httpx2.Response | Exception
 
 
 class ApiServer(httpx2.AsyncBaseTransport):
-    """Answers one request after the other; raises what is an exception."""
+    """Answers one request after the other; raises what is an exception.
+
+    Attributes:
+        asked: The requests so far, without those whether it is ready.
+        ready: What it says to these.
+    """
 
     def __init__(self, *answers: Answer | Callable[[httpx2.Request], httpx2.Response]) -> None:
         self._answers = list(answers)
         self.asked: list[httpx2.Request] = []
+        self.ready: httpx2.Response | Exception = httpx2.Response(200, text="ok")
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await request.aread()
+        if request.url.path == "/readyz":
+            if isinstance(self.ready, Exception):
+                raise self.ready
+            return self.ready
         # A copy: who authenticates changes the request and sends it again.
         self.asked.append(
             httpx2.Request(request.method, request.url, headers=request.headers, content=request.content)

@@ -77,6 +77,25 @@ async def test_a_forbidden_call_names_what_a_role_would_have_to_allow() -> None:
     assert (error.verb, error.resource) == ("patch", "batchsandboxes.sandbox.opensandbox.io")
 
 
+@pytest.mark.parametrize(
+    ("ready", "kind"),
+    [
+        (httpx2.Response(500, text="[-]informer-sync failed: reason withheld"), Unavailable),
+        (httpx2.ConnectError("refused"), Unavailable),
+        (httpx2.Response(200, text="ok"), Forbidden),
+        (httpx2.Response(404), Forbidden),
+    ],
+)
+async def test_what_is_forbidden_before_the_api_server_is_ready_is_not_believed(
+    ready: httpx2.Response | Exception, kind: type[PortError]
+) -> None:
+    server = ApiServer(failure(403, 'pods "p" is forbidden: User "u" cannot get resource "pods"'))
+    server.ready = ready
+    with pytest.raises(kind) as caught:
+        await server.cluster().send(get(PODS, "p"))
+    assert type(caught.value) is kind
+
+
 async def test_the_uid_of_a_patch_is_a_precondition_but_a_wrong_uid_in_a_create_is_a_mistake() -> None:
     causes = [{"field": "metadata.uid", "reason": "FieldValueInvalid"}]
     assert isinstance(await refused(merge(PODS, "p", {}), failure(422, causes=causes)), NotFound)

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx2
 import msgspec
 
-from sandkit_server.core.port_errors import NotFound, PortError, Unavailable
+from sandkit_server.core.port_errors import Forbidden, NotFound, PortError, Unavailable
 from sandkit_server.kubernetes import answers
 from sandkit_server.kubernetes.calls import Call, Object, PatchType, Verb, get
 from sandkit_server.kubernetes.connection import Connection
@@ -69,7 +69,7 @@ class HttpCluster:
     """Sends calls to one API server, as one identity in one namespace; an async context manager.
 
     Reads are sent a second time when their connection broke, writes never: what became of them is unknown,
-    and the caller's own next look tells.
+    and the caller's own next look tells. What an API server forbids before it is ready counts as no answer.
 
     Attributes:
         traffic: How many requests were answered how: (verb, resource, HTTP status) to a count; the status is
@@ -244,7 +244,23 @@ class HttpCluster:
                 raise
             if response.is_success:
                 return response
-            raise answers.refusal(call, response, self._namespace)
+            refusal = answers.refusal(call, response, self._namespace)
+            if isinstance(refusal, Forbidden) and await self._is_starting():
+                raise Unavailable("the API server is starting") from refusal
+            raise refusal
+
+    async def _is_starting(self) -> bool:
+        """Whether the API server says it is not ready: before it has read the roles it forbids everything.
+
+        It tells everybody; one that does not, whatever that stands for, is believed in what it forbids.
+        """
+        url = f"{self._server}/readyz"
+        request = httpx2.Request("GET", url, headers=self._headers, extensions=dict(self._extensions))
+        try:
+            response = await self._client.send(request)
+        except (httpx2.HTTPError, ConfigurationError):
+            return True
+        return response.is_server_error
 
     async def _exchange(self, call: Call, request: httpx2.Request) -> httpx2.Response:
         status = 0
