@@ -21,11 +21,13 @@ from sandkit_server.kubernetes.resources import BATCH_SANDBOXES, PODS
 from .api_server import ApiServer, answer, failure
 
 POD = create(PODS, {"metadata": {"name": "p"}})
+FORBIDDEN = 'pods is forbidden: User "u" cannot create resource "pods"'
 
 
 async def refused(call: Call, response: httpx2.Response) -> PortError:
     with pytest.raises(PortError) as caught:
-        await ApiServer(response).cluster().send(call)
+        # What is forbidden is asked for twice.
+        await ApiServer(response, response).cluster().send(call)
     return caught.value
 
 
@@ -34,7 +36,7 @@ async def refused(call: Call, response: httpx2.Response) -> PortError:
     [
         (failure(400), Invalid),
         (failure(401), Unavailable),
-        (failure(403, 'pods is forbidden: User "u" cannot create resource "pods"'), Forbidden),
+        (failure(403, FORBIDDEN), Forbidden),
         (failure(403, 'pods "p" is forbidden: exceeded quota: few, requested: pods=1'), Exhausted),
         (failure(403, 'admission webhook "w" denied the request: no'), Invalid),
         (failure(403, 'pods "p" is forbidden: violates PodSecurity "restricted:latest"'), Invalid),
@@ -78,22 +80,33 @@ async def test_a_forbidden_call_names_what_a_role_would_have_to_allow() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ready", "kind"),
+    "ready",
     [
-        (httpx2.Response(500, text="[-]informer-sync failed: reason withheld"), Unavailable),
-        (httpx2.ConnectError("refused"), Unavailable),
-        (httpx2.Response(200, text="ok"), Forbidden),
-        (httpx2.Response(404), Forbidden),
+        httpx2.Response(500, text="[-]poststarthook/rbac/bootstrap-roles failed: reason withheld"),
+        failure(403, 'forbidden: User "u" cannot get path "/readyz"'),
+        httpx2.ConnectError("refused"),
     ],
 )
 async def test_what_is_forbidden_before_the_api_server_is_ready_is_not_believed(
-    ready: httpx2.Response | Exception, kind: type[PortError]
+    ready: httpx2.Response | Exception,
 ) -> None:
-    server = ApiServer(failure(403, 'pods "p" is forbidden: User "u" cannot get resource "pods"'))
+    server = ApiServer(failure(403, FORBIDDEN))
     server.ready = ready
-    with pytest.raises(kind) as caught:
-        await server.cluster().send(get(PODS, "p"))
-    assert type(caught.value) is kind
+    with pytest.raises(Unavailable, match="until it does, the server may not create pods"):
+        await server.cluster().send(POD)
+
+
+@pytest.mark.parametrize("ready", [httpx2.Response(200, text="ok"), httpx2.Response(404)])
+async def test_what_is_forbidden_is_tried_again_as_it_may_just_have_become_ready(
+    ready: httpx2.Response,
+) -> None:
+    server = ApiServer(failure(403, FORBIDDEN), answer({"kind": "Pod"}))
+    server.ready = ready
+    assert await server.cluster().send(POD) == {"kind": "Pod"}
+    server = ApiServer(failure(403, FORBIDDEN), failure(403, FORBIDDEN))
+    server.ready = ready
+    with pytest.raises(Forbidden):
+        await server.cluster().send(POD)
 
 
 async def test_the_uid_of_a_patch_is_a_precondition_but_a_wrong_uid_in_a_create_is_a_mistake() -> None:

@@ -145,7 +145,7 @@ async def test_a_log_is_text() -> None:
 
 
 async def test_reading_a_log_has_a_permission_of_its_own() -> None:
-    server = ApiServer(failure(403, 'User "u" cannot get resource "pods/log"'))
+    server = ApiServer(*[failure(403, 'User "u" cannot get resource "pods/log"')] * 2)
     with pytest.raises(Forbidden) as caught:
         await server.cluster().read_log("p")
     assert caught.value.resource == "pods/log"

@@ -36,6 +36,7 @@ _METHODS: Final = {
 _ON_COLLECTIONS: Final = frozenset({Verb.LIST, Verb.WATCH, Verb.CREATE})
 _NAME: Final = re.compile(r"[a-z0-9][-a-z0-9.]*")
 _READS: Final = frozenset({Verb.GET, Verb.LIST})
+_NOT_TOLD: Final = frozenset({401, 403})
 _JSON: Final = "application/json"
 _IDLE_CONNECTIONS: Final = 16
 _CHANGES: Final = frozenset(Change)
@@ -234,6 +235,7 @@ class HttpCluster:
 
     async def _response(self, call: Call, parameters: Mapping[str, str]) -> httpx2.Response:
         attempts = 2 if call.verb in _READS else 1
+        was_ready = False
         while True:
             attempts -= 1
             try:
@@ -245,14 +247,19 @@ class HttpCluster:
             if response.is_success:
                 return response
             refusal = answers.refusal(call, response, self._namespace)
-            if isinstance(refusal, Forbidden) and await self._is_starting():
-                raise Unavailable("the API server is starting") from refusal
-            raise refusal
+            if was_ready or not isinstance(refusal, Forbidden):
+                raise refusal
+            if await self._is_starting():
+                message = f"the API server does not say that it is ready; until it does, {refusal.message}"
+                raise Unavailable(message) from refusal
+            # It may have become so only since it refused, which has no effect: once more.
+            was_ready = True
 
     async def _is_starting(self) -> bool:
-        """Whether the API server says it is not ready: before it has read the roles it forbids everything.
+        """Whether the API server is not ready: before it has read the roles it forbids everything.
 
-        It tells everybody; one that does not, whatever that stands for, is believed in what it forbids.
+        Whether it is, it tells everybody with credentials, by a role that is in every cluster; so it does not
+        tell, either, before it has read that one.
         """
         url = f"{self._server}/readyz"
         request = httpx2.Request("GET", url, headers=self._headers, extensions=dict(self._extensions))
@@ -260,7 +267,7 @@ class HttpCluster:
             response = await self._client.send(request)
         except (httpx2.HTTPError, ConfigurationError):
             return True
-        return response.is_server_error
+        return response.is_server_error or response.status_code in _NOT_TOLD
 
     async def _exchange(self, call: Call, request: httpx2.Request) -> httpx2.Response:
         status = 0
