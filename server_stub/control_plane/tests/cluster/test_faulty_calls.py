@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from sandkit_server.core.port_errors import NotFound, Unavailable, VersionConflict
 from sandkit_server.kubernetes.calls import Call, Expired, create, delete, get, list_all, merge
 from sandkit_server.kubernetes.http_cluster import HttpCluster, Limits
+from sandkit_server.kubernetes.resources import BATCH_SANDBOXES
+from sandkit_server.testing.control_plane import chart
 from sandkit_server.testing.control_plane.fault_proxy import FaultProxy
 from sandkit_server.testing.control_plane.faults import (
     BUSY,
@@ -24,6 +27,7 @@ from sandkit_server.testing.control_plane.faults import (
     Reset,
 )
 from sandkit_server.testing.control_plane.plane import ControlPlane
+from sandkit_server.testing.control_plane.programs import Programs
 
 from .objects import CONFIG_MAPS, config_map
 
@@ -191,3 +195,20 @@ async def test_an_api_server_that_is_not_there_is_unavailable(own_plane: Control
                     await cluster.send(call)
             await asyncio.to_thread(own_plane.restart_api_server)
             assert (await cluster.send(list_all(CONFIG_MAPS)))["items"]
+
+
+async def test_what_an_api_server_forbids_while_it_starts_counts_as_no_answer(
+    own_plane: ControlPlane, programs: Programs
+) -> None:
+    namespace = own_plane.administration.create_namespace()
+    account = chart.grant(own_plane.administration, programs, namespace)["server"]
+    async with HttpCluster(
+        own_plane.connection(namespace, account), field_manager="sandkit-tests"
+    ) as cluster:
+        await cluster.send(list_all(BATCH_SANDBOXES))
+        restarting = asyncio.ensure_future(asyncio.to_thread(own_plane.restart_api_server))
+        while not restarting.done():
+            with suppress(Unavailable):
+                await cluster.send(list_all(BATCH_SANDBOXES))
+            await asyncio.sleep(0.005)
+        await restarting

@@ -16,6 +16,7 @@ from sandkit_server.testing.control_plane.identities import Address, Identity
 _CORE: Final = "/api/v1"
 _DEFINITIONS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
+_REVIEWS: Final = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _ACCOUNT_SECONDS: Final = 30.0
 
 Json = dict[str, Any]
@@ -95,10 +96,32 @@ class Administration:
     def bind(self, namespace: str, role: str, subjects: Sequence[Mapping[str, Any]]) -> None:
         """Give a Role of the namespace to subjects, by a RoleBinding of the same name."""
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role}
-        self.create(
-            f"{_RBAC}/namespaces/{namespace}/rolebindings",
-            {"metadata": {"name": role}, "roleRef": reference, "subjects": list(subjects)},
-        )
+        binding = {"metadata": {"name": role}, "roleRef": reference, "subjects": list(subjects)}
+        self.create(f"{_RBAC}/namespaces/{namespace}/rolebindings", binding)
+        self.await_binding(namespace, binding)
+
+    def await_binding(self, namespace: str, binding: Mapping[str, Any]) -> None:
+        """Wait until the API server goes by a binding of service accounts: it learns of it a little late."""
+        role = self.get(f"{_RBAC}/namespaces/{namespace}/roles/{binding['roleRef']['name']}")
+        assert role is not None, "a role is made before its binding"
+        rule = role["rules"][-1]
+        resource, _, subresource = rule["resources"][0].partition("/")
+        what = {
+            "namespace": namespace,
+            "verb": rule["verbs"][0],
+            "group": rule["apiGroups"][0],
+            "resource": resource,
+            "subresource": subresource,
+            "name": next(iter(rule.get("resourceNames", ())), ""),
+        }
+        deadline = time.monotonic() + _ACCOUNT_SECONDS
+        for subject in binding["subjects"]:
+            user = f"system:serviceaccount:{namespace}:{subject['name']}"
+            review = {"spec": {"user": user, "resourceAttributes": what}}
+            while not self.create(_REVIEWS, review)["status"]["allowed"]:
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the binding of {user} does not come into force")
+                time.sleep(0.01)
 
     def account(self, namespace: str, name: str) -> Identity:
         """An existing service account, with a fresh token of one hour."""

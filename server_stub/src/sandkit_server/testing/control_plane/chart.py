@@ -49,12 +49,15 @@ def grant(
     namespace: str,
     values: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Identity]:
-    """Make the chart's accounts, roles and bindings; gives who ``server`` and ``controller`` are."""
+    """Put the chart's accounts, roles and bindings in force; gives who ``server`` and ``controller`` are."""
     objects = render(programs, namespace, values)
     for kind, collection in _COLLECTIONS.items():
         for document in objects:
             if document["kind"] == kind:
                 administration.create(collection.format(namespace), document)
+    for document in objects:
+        if document["kind"] == "RoleBinding":
+            administration.await_binding(namespace, document)
     return {
         document["metadata"]["labels"]["app.kubernetes.io/component"]: administration.account(
             namespace, document["metadata"]["name"]
