@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from attrs import evolve
 
 from sandkit_conformance.catalogue import load_catalogue
+from sandkit_conformance.cli import run_command_line
 from sandkit_conformance.engine.result import Environment, LeakResult, RunResult
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.mutants.campaign import choose
@@ -77,6 +79,11 @@ def test_a_sound_server_leaves_nothing_behind() -> None:
     assert (trial.fate, trial.note) == (Fate.RED, "left behind: volume x")
 
 
+def test_a_sound_server_that_is_red_is_told_with_the_reasons() -> None:
+    trial = judge(CONTROL, outcome({"PAU-06": Verdict.INCONCLUSIVE, "PAU-07": Verdict.PASS}))
+    assert trial.note == "PAU-06 inconclusive: because"
+
+
 def listing(**changes: Any) -> str:
     entry = {"id": "x", "kind": "mutant", "requirement": "PAU-06", "defect": "d", **changes}
     return json.dumps({"format": "sandkit-mutants/1", "mutants": [entry]})
@@ -127,6 +134,20 @@ def test_a_command_that_fails_is_told_with_what_it_said() -> None:
     program = "import sys; sys.exit('no such thing')"
     with pytest.raises(SuiteError, match="no such thing"):
         read_listing((sys.executable, "-c", program), CATALOGUE)
+
+
+def test_a_trial_that_went_wrong_is_told_with_its_seed_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    told = listing(id="benign-broken", kind="benign", requirement=None)
+    program = f"import sys; print({told!r}) if sys.argv[1] == 'list' else sys.exit('no room')"
+    server = shlex.join((sys.executable, "-c", program))
+    chosen = ("--only", "benign-broken", "--seed", "37", "--seeds", "2")
+    assert run_command_line(["mutants", "--server", server, *chosen]) == ExitCode.FAILURES
+    out = capsys.readouterr().out
+    at_once, _, at_the_end = out.partition("mutant ")
+    for part in (at_once, at_the_end):
+        assert "benign-broken (seed 37) error: d" in part
+        assert "benign-broken (seed 38) error: d" in part
+        assert "the server did not get ready; it said: no room" in part
 
 
 def test_mutants_are_chosen_by_id_or_requirement() -> None:

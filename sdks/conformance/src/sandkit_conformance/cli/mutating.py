@@ -62,6 +62,13 @@ from sandkit_conformance.verdict import ExitCode
     show_default=True,
     help="Play against every sound server so often, each time with another seed.",
 )
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="The first seed, to repeat a trial.",
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Report to write.")
 def mutants(server: str | None, json_path: Path | None, **options: Any) -> int:
     """Try the suite on deliberately broken servers: each must make exactly the intended requirement red.
@@ -73,7 +80,11 @@ def mutants(server: str | None, json_path: Path | None, **options: Any) -> int:
     out = console()
 
     def listener(trial: Trial) -> None:
-        out.print("." if trial.fate.good else f"[red]\n{trial.entry.id}: {trial.fate}[/red]\n", end="")
+        # A campaign may take an hour; what went wrong is told when it does.
+        if trial.fate.good:
+            out.print(".", end="")
+        else:
+            _explain(trial, out)
 
     trials = _of_server(server, options, listener) if server else _of_target(options, listener)
     out.print()
@@ -99,13 +110,13 @@ def _of_server(server: str, options: dict[str, Any], listener: Callable[[Trial],
     words = tuple(shlex.split(server))
     listing = read_listing(words, load_catalogue())
     entries = choose((*(() if options["proxy"] else listing.entries), *_proxies()), options["patterns"])
-    scope = Scope(options["scope"])
+    scope, first = Scope(options["scope"]), options["seed"]
     return run_campaign(
         Command(words, listing.hosts),
         [
             Attempt(entry, Manner(scope, seed))
             for entry in entries
-            for seed in range(1 if entry.kind.broken else options["seeds"])
+            for seed in range(first, first + (1 if entry.kind.broken else options["seeds"]))
         ],
         jobs=options["jobs"] or 2 * (os.cpu_count() or 1),
         listener=listener,
@@ -125,15 +136,19 @@ def _of_target(options: dict[str, Any], listener: Callable[[Trial], None]) -> tu
     return tuple(trials)
 
 
+def _explain(trial: Trial, out: Console) -> None:
+    name = f"[bold]{trial.entry.id}[/bold] (seed {trial.seed})"
+    out.print(f"\n{name} [red]{trial.fate}[/red]: {trial.entry.defect}", highlight=False)
+    accused = "\n".join(f"{name}: {reason}" for name, reason in trial.accused.items())
+    out.print(trial.note or accused or "nothing was found", markup=False, highlight=False)
+
+
 def _print(trials: tuple[Trial, ...], checked: tuple[str, ...], catalogue: Catalogue, out: Console) -> None:
     """Print every trial, what is wrong, and the score; `checked` is empty where only a part was tried."""
     out.print(_table(trials))
     for trial in trials:
         if not trial.fate.good:
-            name = f"[bold]{trial.entry.id}[/bold]" + (f" (seed {trial.seed})" if trial.seed else "")
-            out.print(f"\n{name} {trial.fate}: {trial.entry.defect}", highlight=False)
-            accused = "\n".join(f"{name}: {reason}" for name, reason in trial.accused.items())
-            out.print(trial.note or accused or "  nothing was found", markup=False, highlight=False)
+            _explain(trial, out)
     out.print()
     for title, by in (("by area", by_area), ("by probe", by_probe)):
         found = scores(trials, catalogue, by)

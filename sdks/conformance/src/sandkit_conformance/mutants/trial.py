@@ -149,9 +149,13 @@ def judge(entry: MutantEntry, result: RunResult) -> Trial:
         note = f"the suite itself went wrong at {', '.join(errors)}: {verdicts[errors[0]].reason}"
         return Trial(entry, Fate.ERROR, accused, blocked, note)
     if not entry.kind.broken:
-        bad = [f"{name} {one.verdict}" for name, one in verdicts.items() if one.verdict in _NOT_GREEN]
+        bad = [
+            f"{name} {one.verdict}: {one.reason}"
+            for name, one in verdicts.items()
+            if one.verdict in _NOT_GREEN
+        ]
         bad += [f"left behind: {one}" for one in result.leaks.leaked]
-        return Trial(entry, Fate.RED if bad else Fate.GREEN, accused, blocked, "; ".join(bad))
+        return Trial(entry, Fate.RED if bad else Fate.GREEN, accused, blocked, "\n".join(bad))
     return Trial(entry, _fate(entry, accused), accused, blocked, _note(entry, accused))
 
 
