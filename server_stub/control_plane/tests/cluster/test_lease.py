@@ -8,8 +8,8 @@ from sandkit_server.kubernetes.http_cluster import HttpCluster
 from sandkit_server.kubernetes.lease import Election, Terms
 from sandkit_server.kubernetes.resources import LEASES
 
-# The lease states whole seconds.
-TERMS = Terms(duration=2.0, deadline=1.5, retry=0.1)
+# As long as the product's own, so that no holder is too late on a machine with much else to do.
+TERMS = Terms(duration=15.0, deadline=10.0, retry=0.1)
 
 
 class SystemClock:
