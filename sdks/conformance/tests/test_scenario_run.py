@@ -265,6 +265,51 @@ async def test_a_pool_that_was_refused_is_not_the_suites(play: Play) -> None:
     assert not any(event.data.get("operation") == "deletePool" for event in played.run.trace.events)
 
 
+async def test_a_pool_that_was_made_and_asked_for_again_is_taken_back(play: Play, server: Server) -> None:
+    pools: set[str] = set()
+
+    def keeps_pools(handler: Handler) -> bool:
+        last = handler.route.path.rpartition("/")[2]
+        if handler.command == "POST" and last == "pools":
+            if "ours" in pools:
+                handler.error(409, "POOL::ALREADY_EXISTS")
+            else:
+                pools.add("ours")
+                handler.reply(201, {"name": "ours"})
+            return True
+        if handler.command == "DELETE" and last in pools:
+            pools.remove(last)
+            handler.reply(204)
+            return True
+        return False
+
+    server.world.misbehave = keeps_pools
+    played = await play(
+        """
+        steps:
+          - {call: createPool, with: {name: ours}, expect: {status: 201}, check: API-141}
+          - {call: createPool, with: {name: ours}, expect: {status: 409}, check: API-141}
+        """
+    )
+    assert played.verdicts == ["pass", "pass"]
+    assert (pools, played.run.ledger.standing()) == (set(), [])
+
+
+async def test_snapshots_of_a_sandbox_that_is_not_the_suites_are_left_alone(
+    play: Play, server: Server
+) -> None:
+    def goes_away(handler: Handler) -> bool:
+        return handler.route.path.endswith("/snapshots") and handler.slam()
+
+    server.world.misbehave = goes_away
+    played = await play(
+        "steps:\n  - {call: createSnapshot, for: somebodys, expect: {status: 202}, check: API-26}\n"
+    )
+    assert played.verdicts == ["fail"]
+    assert played.run.ledger.entries == {}
+    assert server.world.requests[-1] == "POST /v1/sandboxes/somebodys/snapshots"
+
+
 @pytest.mark.parametrize("answered", [True, False])
 async def test_a_snapshot_is_taken_back_even_when_its_id_was_never_told(
     play: Play, server: Server, *, answered: bool

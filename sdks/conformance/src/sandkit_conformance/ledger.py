@@ -42,13 +42,15 @@ class Ledger:
     def __attrs_post_init__(self) -> None:
         self._write({"run": self.run_id})
 
-    def intend(self, kind: Kind, name: str, scenario: str) -> None:
+    def intend(self, kind: Kind, name: str, scenario: str) -> Entry:
         """Say that something is about to be made."""
-        self._open[Entry(kind, name, scenario)] += 1
-        self._set(Entry(kind, name, scenario), "intended")
+        entry = Entry(kind, name, scenario)
+        self._open[entry] += 1
+        self._set(entry, "intended")
+        return entry
 
     def settle(self, entry: Entry) -> None:
-        """Say that what became of one intention is known otherwise; the entry goes with the last of them."""
+        """Say that one intention came to nothing that this entry has to stand for; it goes with the last."""
         self._open[entry] -= 1
         if self._open[entry] == 0:
             self.gone(entry)

@@ -36,7 +36,7 @@ async def send(context: StepContext, call: Call, purpose: str = "call") -> Excha
     driver = run.plain if purpose in _SUITES_OWN else run.driver
     exchange = await run.source.exchange(context.place, call, purpose, driver.perform)
     account_for(context, exchange)
-    if intended and (exchange.ok or exchange.status in _REFUSALS):
+    if intended and _is_settled(intended, exchange):
         run.ledger.settle(intended)
     return exchange
 
@@ -68,15 +68,15 @@ def _subject(context: StepContext, call: Call) -> Any:
 def _write_ahead(context: StepContext, call: Call, body: Any) -> Entry | None:
     """Say in the ledger what the call may make; gives the entry that an answer settles."""
     ledger, scenario = context.run.ledger, context.scenario.scenario.name
+    fields = body if isinstance(body, dict) else {}
     if call.operation == "createSnapshot":
-        entry = Entry("snapshots-of", str(call.parameters["sandboxId"]), scenario)
-        ledger.intend(entry.kind, entry.name, entry.scenario)
-        return entry
-    if call.operation == "createPool" and isinstance(body, dict) and isinstance(body.get("name"), str):
-        ledger.intend("pool", body["name"], scenario)
-    if call.operation != "createSandbox" or not isinstance(body, dict):
-        return None
-    volumes = body.get("volumes")
+        sandbox = str(call.parameters["sandboxId"])
+        # Only of a sandbox of this run: a scenario may name one that is not the suite's to clean up after.
+        if Entry("sandbox", sandbox, scenario) in ledger.entries:
+            return ledger.intend("snapshots-of", sandbox, scenario)
+    if call.operation == "createPool" and isinstance(fields.get("name"), str):
+        return ledger.intend("pool", fields["name"], scenario)
+    volumes = fields.get("volumes") if call.operation == "createSandbox" else None
     for volume in volumes if isinstance(volumes, list) else []:
         pvc = volume.get("pvc") if isinstance(volume, dict) else None
         claim = pvc.get("claimName") if isinstance(pvc, dict) else None
@@ -86,25 +86,20 @@ def _write_ahead(context: StepContext, call: Call, body: Any) -> Entry | None:
     return None
 
 
+def _is_settled(intended: Entry, exchange: Exchange) -> bool:
+    """Whether nothing is there but what has an entry of its own: it was told, or refused for certain."""
+    told = exchange.ok and intended.kind == "snapshots-of"
+    return told or exchange.status in _REFUSALS
+
+
 def _write_down(context: StepContext, exchange: Exchange) -> None:
     kind = _CREATES.get(exchange.call.operation or "")
-    if kind == "pool" and exchange.status in _REFUSALS:
-        _cross_out(context, exchange)
     if kind is None or not exchange.ok:
         return
     body = exchange.json
     name = body.get("name" if kind == "pool" else "id") if isinstance(body, dict) else None
     if isinstance(name, str):
         context.run.ledger.made(kind, name, context.scenario.scenario.name)
-
-
-def _cross_out(context: StepContext, exchange: Exchange) -> None:
-    """A pool that was refused for certain is not the suite's; one of that name may be somebody else's."""
-    body = _request_json(exchange.call)
-    name = body.get("name") if isinstance(body, dict) else None
-    entry = Entry("pool", str(name), context.scenario.scenario.name)
-    if context.run.ledger.entries.get(entry) == "intended":
-        context.run.ledger.gone(entry)
 
 
 def _observe(context: StepContext, exchange: Exchange) -> None:
