@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+import struct
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
+from sandkit_conformance.drivers import raw_http
 from sandkit_conformance.drivers.port import Call, Exchange
 from sandkit_conformance.drivers.raw_http import MAX_BODY, RawHttpDriver
 from sandkit_conformance.scenario.paths import NOTHING
@@ -200,3 +213,95 @@ async def test_what_http_cannot_say_is_not_sent() -> None:
         assert server.world.requests == []
     assert exchange.failure is not None
     assert "cannot be sent over HTTP" in exchange.failure.message
+
+
+@asynccontextmanager
+async def answering(
+    answer: bytes, *, then: str = "close", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server that answers every head with these bytes; gives its address and the heads it was sent."""
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer)
+        await writer.drain()
+        if then == "reset":
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        elif then == "stay":
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
+
+
+async def test_the_head_says_what_the_scenario_says_and_little_else() -> None:
+    async with answering(b"HTTP/1.1 204 No Content\r\nX-Word: caf\xe9\r\n\r\n") as (address, heads):
+        driver = RawHttpDriver(f"http://user:word@{address}/below")
+        headers = (("accept", "text/plain"), ("X-Key", "k"))
+        call = Call("POST", "/v1/pools?a=1", 5.0, query=(("b", "2"),), headers=headers)
+        exchange = await driver.perform(call)
+    assert (exchange.status, exchange.header_map["x-word"]) == (204, "café")
+    assert heads[0].decode().splitlines()[:-1] == [
+        "POST /below/v1/pools?a=1&b=2 HTTP/1.1",
+        f"Host: {address}",
+        "Accept-Encoding: identity",
+        "Connection: close",
+        "User-Agent: sandkit-conformance",
+        "Content-Length: 0",
+        "accept: text/plain",
+        "X-Key: k",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "then", "message"),
+    [
+        (b"", "reset", "the connection broke before an answer"),
+        (b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 200_000, "stay", "not a proper HTTP answer: "),
+    ],
+    ids=["reset", "a head without end"],
+)
+async def test_a_head_that_does_not_come_has_a_name(answer: bytes, then: str, message: str) -> None:
+    async with answering(answer, then=then) as (address, _):
+        exchange = await RawHttpDriver(f"http://{address}").perform(Call("GET", "/v1/health", 2.0))
+    assert exchange.failure is not None
+    assert (exchange.failure.kind, message in exchange.failure.message) == ("protocol", True), exchange
+
+
+async def test_tls_is_spoken_with_whom_is_trusted_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    certificate = _self_signed(tmp_path / "server.pem")
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(certificate)
+    call = Call("GET", "/v1/health", 5.0)
+    async with answering(b"HTTP/1.1 204 No Content\r\n\r\n", tls=serving) as (address, _):
+        driver = RawHttpDriver(f"https://{address}")
+        stranger = await driver.perform(call)
+        monkeypatch.setattr(raw_http, "_trust", lambda: ssl.create_default_context(cafile=certificate))
+        known = await driver.perform(call)
+    assert stranger.failure is not None
+    assert stranger.failure.kind == "unreachable"
+    assert "certificate verify failed" in stranger.failure.message
+    assert (known.status, known.failure) == (204, None)
+
+
+def _self_signed(file: Path) -> Path:
+    """A key and a certificate for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(secret + certificate.public_bytes(Encoding.PEM))
+    return file
