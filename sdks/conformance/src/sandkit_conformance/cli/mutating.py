@@ -127,7 +127,7 @@ def _of_target(options: dict[str, Any], listener: Callable[[Trial], None]) -> tu
     if not options["proxy"]:
         raise click.UsageError("give --server, or --proxy with the server to put the proxies in front of")
     target = load_from(options["target_file"], options)
-    manner = Manner(scope=Scope(options["scope"]), shared=True)
+    manner = Manner(Scope(options["scope"]), options["seed"], shared=True)
     trials = []
     # One after the other: they share the server, its clock and its faults.
     for entry in choose(_proxies(), options["patterns"]):

@@ -35,15 +35,7 @@ def _planned(change: Callable[..., Any]) -> tuple[Substitution, ...]:
     """Change what is known about a claim before the plan is made."""
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def plan(
-            sandbox_id: str,
-            wanted: Mapping[str, ClaimSource],
-            existing: Mapping[str, Claim | None],
-            policy: Policy,
-        ) -> Any:
-            return original(sandbox_id, *change(wanted, existing), policy)
-
-        return plan
+        return lambda sandbox, wanted, existing, policy: original(sandbox, *change(wanted, existing), policy)
 
     return swap(ownership, "plan_claims", make)
 
