@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
-import warnings
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -27,6 +25,7 @@ from sandkit_server.kubernetes.calls import Object, create, get, list_all, merge
 from sandkit_server.kubernetes.http_cluster import HttpCluster
 from sandkit_server.kubernetes.resources import BATCH_SANDBOXES, INTENT_ANNOTATION, POOLS, SECRETS, Resource
 from sandkit_server.testing.control_plane import chart
+from sandkit_server.testing.control_plane.beside import beside
 from sandkit_server.testing.control_plane.node.api import NodeApi
 from sandkit_server.testing.control_plane.node.kubelet import Node, NodeOptions
 from sandkit_server.testing.control_plane.plane import ControlPlane
@@ -203,13 +202,6 @@ async def site(
         clock = AdjustableClock()
         node = Node(api, NodeOptions(name=name), Steps(Disturbances(clock), Lifeline(), clock))
         await node.register()
-        running = asyncio.ensure_future(node.run())
-        yield Site(admin=admin, node=name, kubeconfig=kubeconfig, stack=stack)
-        running.cancel()
-        await asyncio.wait({running})
+        async with beside(node.run):
+            yield Site(admin=admin, node=name, kubeconfig=kubeconfig, stack=stack)
         await node.unregister()
-    # The HTTP client leaves connections cancelled in their handshake to the garbage collector; here they
-    # would be another test's warning.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()

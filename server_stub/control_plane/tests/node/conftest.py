@@ -14,6 +14,7 @@ from sandkit_server.disturbance.clock import AdjustableClock
 from sandkit_server.disturbance.faults import Fault, Gate, Lifeline
 from sandkit_server.disturbance.strikes import Disturbances, Steps
 from sandkit_server.kubernetes.resources import ID_LABEL
+from sandkit_server.testing.control_plane.beside import beside
 from sandkit_server.testing.control_plane.node.api import NodeApi
 from sandkit_server.testing.control_plane.node.containers import RunningPod
 from sandkit_server.testing.control_plane.node.kubelet import Node, NodeOptions
@@ -168,8 +169,6 @@ async def bench(plane: ControlPlane, namespace: str) -> AsyncIterator[Bench]:
             "secrets", {"metadata": {"name": "push"}, "stringData": {".dockerconfigjson": "{}"}}
         )
         await bench.node.register()
-        running = asyncio.ensure_future(bench.node.run())
-        yield bench
-        running.cancel()
-        await asyncio.wait({running})
+        async with beside(bench.node.run):
+            yield bench
         await bench.node.unregister()

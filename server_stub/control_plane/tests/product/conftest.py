@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
 from sandkit_server.kubernetes.http_cluster import HttpCluster
+from sandkit_server.testing.control_plane.beside import node_of
 from sandkit_server.testing.control_plane.harness.composition import PROVIDERS, Place, prepare
 from sandkit_server.testing.control_plane.harness.points import Actor
 from sandkit_server.testing.control_plane.identities import Address
-from sandkit_server.testing.control_plane.node.api import NodeApi
-from sandkit_server.testing.control_plane.node.kubelet import Node, NodeOptions
 from sandkit_server.testing.control_plane.plane import ControlPlane
 from sandkit_server.testing.control_plane.programs import Programs
 
@@ -32,33 +28,6 @@ async def settle(plane: ControlPlane, programs: Programs) -> AsyncIterator[Settl
     """On the shared control plane."""
     async with node_of(plane):
         yield lambda ledger: settled(prepare(plane, programs, PROVIDERS[0]), ledger)
-
-
-@pytest.fixture(autouse=True)
-def half_open() -> Iterator[None]:
-    """Free the sockets of tasks that were cancelled in the middle of a TLS handshake.
-
-    The HTTP client leaves them to the garbage collector; here they would be another test's warning.
-    """
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-
-
-@asynccontextmanager
-async def node_of(plane: ControlPlane) -> AsyncIterator[None]:
-    """A node that runs every pod of the control plane."""
-    async with NodeApi(plane.connection()) as api:
-        node = Node(api, NodeOptions())
-        await node.register()
-        running = asyncio.ensure_future(node.run())
-        try:
-            yield
-            assert not running.done(), running
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
 
 
 @asynccontextmanager

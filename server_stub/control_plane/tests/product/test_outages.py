@@ -6,13 +6,14 @@ import asyncio
 
 import pytest
 
+from sandkit_server.testing.control_plane.beside import node_of
 from sandkit_server.testing.control_plane.fault_proxy import FaultProxy
 from sandkit_server.testing.control_plane.harness.composition import PROVIDERS, prepare
 from sandkit_server.testing.control_plane.harness.points import Actor
 from sandkit_server.testing.control_plane.plane import ControlPlane
 from sandkit_server.testing.control_plane.programs import Programs
 
-from .conftest import node_of, settled
+from .conftest import settled
 from .writes import Ledger, Moment, Write
 
 # Connections of killed processes are left to the garbage collector.

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import json
-import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,9 +20,9 @@ from sandkit_server.runtimes.kubernetes import KubernetesRuntime, KubernetesSett
 from sandkit_server.runtimes.kubernetes.providers.agent_sandbox import VERSIONS
 from sandkit_server.testing.control_plane import agent_sandbox, chart
 from sandkit_server.testing.control_plane.agent_sandbox import AgentSandboxController
+from sandkit_server.testing.control_plane.beside import beside, node_of
 from sandkit_server.testing.control_plane.identities import Identity
-from sandkit_server.testing.control_plane.node.api import NodeApi
-from sandkit_server.testing.control_plane.node.kubelet import Node, NodeOptions
+from sandkit_server.testing.control_plane.node.kubelet import NodeOptions
 from sandkit_server.testing.control_plane.plane import ControlPlane
 from sandkit_server.testing.control_plane.programs import Programs
 
@@ -109,32 +106,12 @@ async def place(
         {"metadata": {"name": PUSH_SECRET}, "type": "kubernetes.io/dockerconfigjson", "data": AUTH},
     )
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_node(plane))
+        await stack.enter_async_context(node_of(plane))
         made = Place(
             plane=plane, namespace=namespace, provider=provider, admin=cluster, accounts=accounts, stack=stack
         )
         await stack.enter_async_context(_behind(made))
         yield made
-    _collect_half_open()
-
-
-def _collect_half_open() -> None:
-    """Free the sockets of tasks that were cancelled in the middle of a TLS handshake.
-
-    The HTTP client leaves them to the garbage collector; here they would be another test's warning.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-
-
-@asynccontextmanager
-async def _node(plane: ControlPlane) -> AsyncIterator[None]:
-    async with NodeApi(plane.connection()) as api:
-        node = Node(api, NodeOptions())
-        await node.register()
-        async with _beside(node.run):
-            yield
 
 
 @asynccontextmanager
@@ -142,7 +119,7 @@ async def _behind(place: Place) -> AsyncIterator[None]:
     """Whoever works the objects that the server writes."""
     if place.provider == "agent-sandbox":
         # Not ours to give an account to.
-        async with _beside(AgentSandboxController(place.admin, VERSIONS[0]).run):
+        async with beside(AgentSandboxController(place.admin, VERSIONS[0]).run):
             yield
         return
     config = Config(
@@ -152,17 +129,6 @@ async def _behind(place: Place) -> AsyncIterator[None]:
     )
     async with (
         place.cluster("controller") as cluster,
-        _beside(Controller(cluster, SystemClock(), config).run),
+        beside(Controller(cluster, SystemClock(), config).run),
     ):
         yield
-
-
-@asynccontextmanager
-async def _beside(run: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    task = asyncio.create_task(run())
-    try:
-        yield
-        assert not task.done(), task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from types import TracebackType
@@ -123,17 +122,10 @@ class NodeApi:
         parameters: Mapping[str, str] | None = None,
     ) -> Json:
         content = None if body is None else msgspec.json.encode(body)
-        request = asyncio.ensure_future(
-            self._client.request(
+        try:
+            response = await self._client.request(
                 method, path, content=content, params=parameters, headers={"Content-Type": media}
             )
-        )
-        try:
-            response = await asyncio.shield(request)
-        except asyncio.CancelledError:
-            # One that is cut off in the middle can leave its connection open for good; the answer comes soon.
-            await asyncio.gather(request, return_exceptions=True)
-            raise
         except httpx2.HTTPError as error:
             raise Refused(0, f"{method} {path}: {str(error) or type(error).__name__}") from error
         if not response.is_success:
