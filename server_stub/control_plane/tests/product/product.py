@@ -18,7 +18,7 @@ from sandkit_server.runtimes.kubernetes import KubernetesRuntime, KubernetesSett
 from sandkit_server.testing.control_plane.harness.points import Actor
 from sandkit_server.testing.control_plane.node.kubelet import NodeOptions
 
-from .writes import Ledger, MortalCluster
+from .writes import Ledger, RecordedCluster
 
 _SETTINGS: Final = KubernetesSettings(
     endpoint_secret=b"secret", pods=PodSettings(snapshot_pull_secret="registry-pull")
@@ -52,7 +52,7 @@ class Product:
     def __init__(self, connect: Connect, ledger: Ledger) -> None:
         self._connect = connect
         self._ledger = ledger
-        self._server: tuple[KubernetesRuntime, MortalCluster] | None = None
+        self._server: tuple[KubernetesRuntime, RecordedCluster] | None = None
         self.unanswered = 0
 
     async def ask(self, operation: Callable[[LifecycleService], Awaitable[T]]) -> T:
@@ -84,12 +84,12 @@ class Product:
                 raise
             raise Unanswered from error
 
-    async def _present(self) -> tuple[KubernetesRuntime, MortalCluster]:
+    async def _present(self) -> tuple[KubernetesRuntime, RecordedCluster]:
         if self._server is not None and self._server[1].died.is_set():
             server, self._server = self._server[0], None
             await server.kill()
         if self._server is None:
-            cluster = MortalCluster(self._connect(Actor.SERVER), Actor.SERVER, self._ledger)
+            cluster = RecordedCluster(self._connect(Actor.SERVER), Actor.SERVER, self._ledger)
             server = KubernetesRuntime(cluster, _SETTINGS, _POLICY, lambda: "api.test:80")
             self._server = server, cluster
             await server.start()
@@ -103,7 +103,7 @@ class Product:
     async def control(self) -> None:
         """Run a controller, and another one whenever it was killed, until cancelled."""
         while True:
-            cluster = MortalCluster(self._connect(Actor.CONTROLLER), Actor.CONTROLLER, self._ledger)
+            cluster = RecordedCluster(self._connect(Actor.CONTROLLER), Actor.CONTROLLER, self._ledger)
             working = asyncio.ensure_future(Controller(cluster, SystemClock(), _CONFIG).run())
             dying = asyncio.ensure_future(cluster.died.wait())
             try:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
 
 from sandkit_server.core.errors import Killed
 from sandkit_server.kubernetes.calls import Call, Object, Verb
 from sandkit_server.kubernetes.http_cluster import HttpCluster
-from sandkit_server.kubernetes.resources import Resource
-from sandkit_server.kubernetes.watch import Event
+from sandkit_server.testing.control_plane.harness.mortal import MortalCluster
 from sandkit_server.testing.control_plane.harness.points import Actor
 
 _WRITES: Final = frozenset({Verb.CREATE, Verb.PATCH, Verb.DELETE})
-_NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,23 +100,23 @@ class Kill:
             raise Killed
 
 
-class MortalCluster:
-    """The connection of one process, through which nothing gets any more once the process was killed.
+class RecordedCluster(MortalCluster):
+    """The connection of one process, whose writes are numbered and may be struck at.
 
     Attributes:
-        died: Set when it was.
+        died: Set when the process was killed.
     """
 
     def __init__(self, inner: HttpCluster, actor: Actor, ledger: Ledger) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._actor = actor
         self._ledger = ledger
         self.died = asyncio.Event()
 
     @property
-    def namespace(self) -> str:
-        """Where every call goes."""
-        return self._inner.namespace
+    def is_alive(self) -> bool:
+        """Whether the process still lives."""
+        return not self.died.is_set()
 
     async def send(self, call: Call) -> Object:
         """Carry out a call, unless the process dies before; if it dies after, nobody gets the answer."""
@@ -137,29 +133,10 @@ class MortalCluster:
         self._require_life()
         return answer
 
-    async def watch(
-        self, resource: Resource, version: str, labels: Mapping[str, str] = _NO_LABELS
-    ) -> AsyncGenerator[Event, None]:
-        """The changes after ``version``."""
-        async with aclosing(self._inner.watch(resource, version, labels)) as events:
-            async for event in events:
-                self._require_life()
-                yield event
-
-    async def read_log(self, pod: str, *, container: str = "", lines: int | None = None) -> str:
-        """What a container wrote."""
-        self._require_life()
-        return await self._inner.read_log(pod, container=container, lines=lines)
-
-    async def serves(self, resource: Resource) -> bool:
-        """Whether the API server knows the kind."""
-        self._require_life()
-        return await self._inner.serves(resource)
-
     async def close(self) -> None:
         """Close every connection."""
         self.died.set()
-        await self._inner.close()
+        await super().close()
 
     async def _pass(self, write: Write, moment: Moment) -> None:
         self._require_life()
@@ -168,10 +145,6 @@ class MortalCluster:
         except Killed:
             self.died.set()
             raise
-
-    def _require_life(self) -> None:
-        if self.died.is_set():
-            raise Killed
 
 
 def _described(call: Call) -> str:

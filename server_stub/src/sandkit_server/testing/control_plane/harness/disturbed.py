@@ -5,38 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any
 
-from sandkit_server.core.errors import Killed
 from sandkit_server.core.ports import Workload, WorkloadProvider
 from sandkit_server.disturbance.clock import AdjustableClock
 from sandkit_server.disturbance.strikes import Steps
-from sandkit_server.kubernetes.calls import Call, Object, PodLogs
+from sandkit_server.kubernetes.calls import Call, Object
 from sandkit_server.kubernetes.resources import Resource
-from sandkit_server.kubernetes.watch import Event, WatchedCluster
+from sandkit_server.kubernetes.watch import Event
 from sandkit_server.testing.control_plane.harness.directory import Directory
+from sandkit_server.testing.control_plane.harness.mortal import FullCluster, MortalCluster
 from sandkit_server.testing.control_plane.harness.points import Actor, points_of
 
-_NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
-
-class FullCluster(WatchedCluster, PodLogs, Protocol):
-    """All that the product does with a connection."""
-
-    async def serves(self, resource: Resource) -> bool:
-        """Whether the API server knows the kind."""
-        ...
-
-    async def close(self) -> None:
-        """Close every connection."""
-        ...
-
-
-class DisturbedCluster:
-    """Passes everything on; at its point a call may be held, fail, or lose its answer.
-
-    Once the process was killed nothing gets through any more.
-    """
+class DisturbedCluster(MortalCluster):
+    """Passes everything on; at its point a call may be held, fail, or lose its answer."""
 
     def __init__(
         self,
@@ -46,16 +29,16 @@ class DisturbedCluster:
         directory: Directory,
         clock: AdjustableClock,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._actor = actor
         self._steps = steps
         self._directory = directory
         self._clock = clock
 
     @property
-    def namespace(self) -> str:
-        """Where every call goes."""
-        return self._inner.namespace
+    def is_alive(self) -> bool:
+        """Whether the process still lives."""
+        return self._steps.is_alive
 
     async def send(self, call: Call) -> Object:
         """Carry out a call."""
@@ -70,38 +53,19 @@ class DisturbedCluster:
         return answer
 
     async def watch(
-        self, resource: Resource, version: str, labels: Mapping[str, str] = _NO_LABELS
+        self, resource: Resource, version: str, labels: Mapping[str, str] = MappingProxyType({})
     ) -> AsyncGenerator[Event, None]:
         """The changes after ``version``."""
-        async with aclosing(self._inner.watch(resource, version, labels)) as events:
+        async with aclosing(super().watch(resource, version, labels)) as events:
             async for event in events:
-                self._require_life()
                 self._clock.touch()
                 yield event
-
-    async def read_log(self, pod: str, *, container: str = "", lines: int | None = None) -> str:
-        """What a container wrote."""
-        self._require_life()
-        return await self._inner.read_log(pod, container=container, lines=lines)
-
-    async def serves(self, resource: Resource) -> bool:
-        """Whether the API server knows the kind."""
-        self._require_life()
-        return await self._inner.serves(resource)
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self._inner.close()
 
     async def _send(self, call: Call) -> Object:
         answer = await self._inner.send(call)
         self._directory.hear(call, answer)
         self._clock.touch()
         return answer
-
-    def _require_life(self) -> None:
-        if not self._steps.is_alive:
-            raise Killed
 
 
 class WatchfulWorkloads:

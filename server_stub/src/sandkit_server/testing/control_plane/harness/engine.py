@@ -25,9 +25,9 @@ from sandkit_server.testing.control_plane.harness.deadlines import Deadlines
 from sandkit_server.testing.control_plane.harness.directory import Directory
 from sandkit_server.testing.control_plane.harness.disturbed import (
     DisturbedCluster,
-    FullCluster,
     WatchfulWorkloads,
 )
+from sandkit_server.testing.control_plane.harness.mortal import FullCluster
 from sandkit_server.testing.control_plane.harness.points import Actor
 from sandkit_server.testing.control_plane.node.kubelet import Node
 
