@@ -50,6 +50,22 @@ async def test_probe_reads_events_in_their_order(play: Play) -> None:
     assert "no event with" in played.reasons
 
 
+async def test_a_mark_keeps_the_number_of_the_last_event_and_none_of_them(play: Play) -> None:
+    journal = [{"seq": 1, "kind": "pod", "action": "created", "object": {}}]
+    played = await play(
+        """
+        steps:
+          - {probe: events, as: mark}
+          - {verify: "${mark.seq}", is: 1, check: PAU-14}
+          - {verify: "${mark.count}", is: 0, check: PAU-14}
+          - {probe: events, where: {kind: pod}, as: all}
+          - {verify: "${all.count}", is: 1, check: PAU-14}
+        """,
+        probe=FakeProbe(journal=journal),
+    )
+    assert played.verdicts == ["pass"] * 3
+
+
 async def test_probe_reads_files_environment_and_census(play: Play) -> None:
     probe = FakeProbe({"workloads": [{"name": "w"}], "volumes": [{"name": "v"}]}, files={("s", "/a"): "text"})
     played = await play(

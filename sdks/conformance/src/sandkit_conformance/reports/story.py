@@ -216,6 +216,8 @@ def _amount(found: Mapping[str, Any]) -> str:
     if found.get("env") is not None:
         return f"{len(found['env'])} variables"
     count = found.get("count", 0)
+    if count == 0 and found.get("seq") is not None:
+        return f"nothing, up to event {found['seq']}"
     return "nothing" if count == 0 else "1 row" if count == 1 else f"{count} rows"
 
 

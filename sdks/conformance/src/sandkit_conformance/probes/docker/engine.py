@@ -16,6 +16,7 @@ import httpx
 
 from sandkit_conformance.drivers.side_port import SidePortError
 from sandkit_conformance.failures import SuiteError
+from sandkit_conformance.probes.docker.unix_socket import UnixTransport
 
 _TIMEOUT: Final = 30.0
 _SECOND: Final = 1_000_000_000
@@ -146,7 +147,7 @@ def connect(host: str) -> Engine:
     """
     parts = urlsplit(host)
     if parts.scheme == "unix" and parts.path:
-        return Engine("http://docker", httpx.AsyncHTTPTransport(uds=parts.path))
+        return Engine("http://docker", UnixTransport(parts.path))
     if parts.scheme == "tcp" and parts.netloc:
         return Engine(f"http://{parts.netloc}", httpx.AsyncHTTPTransport())
     raise SuiteError(f"{host!r} is no address of a Docker engine; write it like unix:///var/run/docker.sock")
