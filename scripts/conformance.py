@@ -2,8 +2,9 @@
 
     python scripts/conformance.py --report-dir build/conformance [-- options of `sandkit-conformance run`]
 
-The server runs as its own process, exactly as a user would start it. Keys are made for this run and passed in
-the environment, never on a command line. The exit code is the suite's; 2 when the server did not come up.
+The server runs as its own process, exactly as a user would start it; the suite is read while it starts. Keys
+are made for this run and passed in the environment, never on a command line. The exit code is the suite's; 2
+when the server did not come up.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sandkit_server.testing import EmbeddedServer
@@ -22,22 +23,38 @@ TARGET = Path(__file__).parent.parent / "sdks" / "conformance" / "targets" / "me
 SUITE_COULD_NOT_RUN = 2
 
 
+def _start(server: EmbeddedServer) -> None:
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        starting = beside.submit(server.start)
+        _read_suite()
+        starting.result()
+
+
+def _read_suite() -> None:
+    from sandkit_conformance.scenario.loader import shipped_suite
+
+    shipped_suite()
+
+
 def _run_suite(server: EmbeddedServer, options: list[str]) -> int:
+    from sandkit_conformance.cli import run_command_line
+
     keys = {
         "OPEN_SANDBOX_API_KEY": server.api_key,
         "SANDKIT_PROBE_KEY": server.probe_key,
         "SANDKIT_CONTROL_KEY": server.control_key,
     }
+    os.environ.update({name: str(key) for name, key in keys.items()})
     witnesses = ("--probe-url", server.probe_url, "--control-url", server.control_url)
-    command = (
-        *(sys.executable, "-m", "sandkit_conformance", "run", "--target", str(TARGET)),
-        *("--base-url", server.base_url, "--api-key-env", "OPEN_SANDBOX_API_KEY"),
-        *map(str, witnesses),
-        # Every level counts: the reference server keeps the proposed promises and the declared gaps too.
-        *("--profile", "full", "--gate", "all", *options),
+    return run_command_line(
+        [
+            *("run", "--target", str(TARGET)),
+            *("--base-url", server.base_url, "--api-key-env", "OPEN_SANDBOX_API_KEY"),
+            *map(str, witnesses),
+            # Every level counts: the reference server keeps the proposed promises and the declared gaps too.
+            *("--profile", "full", "--gate", "all", *options),
+        ]
     )
-    environment = {**os.environ, **{name: str(key) for name, key in keys.items()}}
-    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def main(arguments: list[str]) -> int:
@@ -55,14 +72,16 @@ def main(arguments: list[str]) -> int:
         subprocess=True, log=log, max_lifetime=2_592_000, allowed_host_prefixes=("/srv/shared",)
     )
     try:
-        with server:
-            return _run_suite(server, ["--report-dir", str(chosen.report_dir), *chosen.suite])
+        _start(server)
+        return _run_suite(server, ["--report-dir", str(chosen.report_dir), *chosen.suite])
     except RuntimeError as error:
         print(f"conformance: {error}", file=sys.stderr)
         return SUITE_COULD_NOT_RUN
     except KeyboardInterrupt:
         print("conformance: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
+    finally:
+        server.stop()
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from sandkit_server.settings import Settings, SettingsError
 from sandkit_server.settings.command_line import add_options, given_options
 
 if TYPE_CHECKING:
+    from sandkit_server.addresses import Addresses
     from sandkit_server.main import Alterations
-    from sandkit_server.serving import Addresses
 
 __all__ = ["main", "run"]
 

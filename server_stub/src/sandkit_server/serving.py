@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandkit_server.addresses import Addresses
 from sandkit_server.http.listener import Listener, bind, url_of
 from sandkit_server.main import Alterations, Server, build
 from sandkit_server.settings import Settings
 
-__all__ = ["Addresses", "ListenError", "serve"]
+__all__ = ["ListenError", "serve"]
 
 _logger: Final = logging.getLogger("sandkit_server.serving")
 
@@ -36,15 +37,6 @@ class ListenError(OSError):
             errno.EACCES: "the system does not permit it; choose a port above 1023",
         }.get(cause.errno or 0, cause.strerror or str(cause))
         super().__init__(f"cannot listen on {host} port {port}: {reason}")
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where a running server is reached; ``base_url`` ends in ``/v1``, the others have no path."""
-
-    base_url: str
-    probe_url: str | None
-    control_url: str | None
 
 
 @dataclass(frozen=True, slots=True)

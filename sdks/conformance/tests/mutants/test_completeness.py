@@ -6,7 +6,7 @@ from sandkit_conformance.catalogue import load_catalogue
 from sandkit_conformance.mutants.listing import MutantEntry
 from sandkit_conformance.mutants.proxy.catalogue import PROXIES
 from sandkit_conformance.mutants.score import checked_elsewhere
-from sandkit_conformance.mutants.trial import shipped_suite
+from sandkit_conformance.scenario.loader import shipped_suite
 
 
 def test_every_requirement_that_a_server_alone_can_show_has_a_mutant(entries: dict[str, MutantEntry]) -> None:

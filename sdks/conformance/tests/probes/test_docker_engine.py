@@ -48,23 +48,22 @@ async def _accepted(listener: socket.socket, answer: bytes) -> AsyncIterator[soc
 async def test_a_stream_of_events_ends_in_the_turn_of_the_loop_in_which_one_comes(
     path: Path, listener: socket.socket
 ) -> None:
-    seen: list[Any] = []
+    seen: asyncio.Queue[Any] = asyncio.Queue()
 
     async def follow() -> None:
         async with connect(f"unix://{path}") as engine:
             async for event in engine.events(0):
-                seen.append(event)
+                seen.put_nowait(event)
 
     task = asyncio.create_task(follow())
     async with _accepted(listener, _HEAD + b"2\r\n1\n\r\n") as connection:
-        while not seen:
-            await anyio.sleep(0.001)
+        assert await seen.get() == 1
         # What is asked for now comes before what the socket has to say, in one turn.
         asyncio.get_running_loop().call_soon(task.cancel)
         connection.send(b"2\r\n2\n\r\n")
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert seen == [1]
+    assert seen.empty()
 
 
 async def test_a_connection_that_the_engine_has_closed_in_between_is_not_used_again(
@@ -84,7 +83,7 @@ async def test_a_connection_that_the_engine_has_closed_in_between_is_not_used_ag
 
 async def test_an_engine_that_is_not_there_is_told(path: Path) -> None:
     async with connect(f"unix://{path}") as engine:
-        with pytest.raises(SidePortError, match="GET /info: .*No such file"):
+        with pytest.raises(SidePortError, match=r"GET /info: .*No such file"):
             await engine.ask("GET", "/info")
 
 

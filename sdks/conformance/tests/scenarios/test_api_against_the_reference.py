@@ -12,7 +12,7 @@ from sandkit_conformance.engine.options import RunOptions
 from sandkit_conformance.engine.result import RunResult
 from sandkit_conformance.engine.run import Run
 from sandkit_conformance.profile import PROFILES
-from sandkit_conformance.scenario.loader import load_suite
+from sandkit_conformance.scenario.loader import shipped_suite
 from sandkit_conformance.target import DEFAULT_CHOICES, PortAddress, Target
 from sandkit_conformance.verdict import ExitCode, Verdict
 from sandkit_server.testing import EmbeddedServer
@@ -48,7 +48,7 @@ def replay(
         choices=choices,
     )
     options = RunOptions(profile=PROFILES["full"], patterns=("API-*",), gate="all", seed=1)
-    return anyio.run(Run(target, catalogue, load_suite(catalogue), options).execute)
+    return anyio.run(Run(target, catalogue, shipped_suite(), options).execute)
 
 
 def named(result: RunResult, verdict: Verdict) -> set[str]:

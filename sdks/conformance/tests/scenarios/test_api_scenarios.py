@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from sandkit_conformance.catalogue import Catalogue, load_catalogue
-from sandkit_conformance.scenario.loader import load_suite
+from sandkit_conformance.scenario.loader import shipped_suite
 from sandkit_conformance.scenario.model import Scenario, Step, Suite
 
 FOLDER: Final = Path(str(resources.files("sandkit_conformance") / "scenarios")) / "api"
@@ -29,7 +29,7 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture(scope="module")
 def suite(catalogue: Catalogue) -> Suite:
-    return load_suite(catalogue)
+    return shipped_suite()
 
 
 def scenarios_of(suite: Suite) -> Iterator[Scenario]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from sandkit_conformance.catalogue import Catalogue, Requirement, load_catalogue
-from sandkit_conformance.scenario.loader import load_suite, parse_suite
+from sandkit_conformance.scenario.loader import parse_suite, shipped_suite
 from sandkit_conformance.scenario.model import Needs, Scenario, Step, Suite
 from sandkit_conformance.target import DEFAULT_CHOICES
 
@@ -44,7 +44,7 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture(scope="module")
 def suite(catalogue: Catalogue) -> Suite:
-    return load_suite(catalogue)
+    return shipped_suite()
 
 
 def scenarios_of(suite: Suite) -> Iterator[Scenario]:

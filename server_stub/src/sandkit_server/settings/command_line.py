@@ -125,7 +125,7 @@ def _add_sandbox_options(serve: argparse.ArgumentParser) -> None:
 def _add_memory_options(serve: argparse.ArgumentParser) -> None:
     group = serve.add_argument_group("memory runtime")
     _add(group, "pause_mode", choices=PAUSE_MODES, help="how it pauses (rootfs)")
-    _add(group, "transition_time", "SECONDS", type=float, help="time of each of its steps (0.02)")
+    _add(group, "transition_time", "SECONDS", type=float, help="time of each of its steps (0.01)")
     _add(group, "max_sandboxes", "N", type=int, help="its quota (none)")
     _add(group, "without", choices=OPTIONAL_PARTS, help="a part it shall not have; may be repeated (none)")
 

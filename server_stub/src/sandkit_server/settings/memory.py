@@ -30,7 +30,7 @@ class MemoryOptions:
     runtime: ClassVar[str] = "memory"
 
     pause_mode: str = "rootfs"
-    transition_time: float = 0.02
+    transition_time: float = 0.01
     without: tuple[str, ...] = ()
     max_sandboxes: int | None = None
 

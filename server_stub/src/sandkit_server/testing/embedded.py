@@ -6,13 +6,14 @@ import asyncio
 import secrets
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from sandkit_server.main import Alterations
-from sandkit_server.serving import Addresses
+from sandkit_server.addresses import Addresses
 from sandkit_server.settings import Settings
 from sandkit_server.testing.subprocess import ServerProcess
-from sandkit_server.testing.thread import ServerThread
+
+if TYPE_CHECKING:
+    from sandkit_server.main import Alterations
 
 __all__ = ["EmbeddedServer"]
 
@@ -84,11 +85,7 @@ class EmbeddedServer:
         """
         if self._running is not None:
             raise RuntimeError("this server is running already")
-        running: _Running = (
-            ServerProcess(self._settings, self._log)
-            if self._subprocess
-            else ServerThread(self._settings, self._alter)
-        )
+        running = self._process() if self._subprocess else self._thread()
         self._addresses = running.start()
         self._running = running
         return self
@@ -119,6 +116,15 @@ class EmbeddedServer:
     def pid(self) -> int | None:
         """Process id of a server with ``subprocess``, else ``None``."""
         return self._running.pid if isinstance(self._running, ServerProcess) else None
+
+    def _process(self) -> _Running:
+        return ServerProcess(self._settings, self._log)
+
+    def _thread(self) -> _Running:
+        # The server is imported where it runs.
+        from sandkit_server.testing.thread import ServerThread
+
+        return ServerThread(self._settings, self._alter)
 
     def _reached(self) -> Addresses:
         if self._addresses is None:

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from sandkit_server.serving import Addresses
+from sandkit_server.addresses import Addresses
 from sandkit_server.settings import Settings
 from sandkit_server.settings.command_line import VARIABLES, arguments_of
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 
+from sandkit_server.addresses import Addresses
 from sandkit_server.event_loop import loop_factory
 from sandkit_server.main import Alterations
-from sandkit_server.serving import Addresses, serve
+from sandkit_server.serving import serve
 from sandkit_server.settings import Settings
 
 __all__ = ["ServerThread"]

@@ -12,7 +12,8 @@ import click
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.verdict import ExitCode
 
-_INTERRUPTED = 130
+_NAME: Final = "sandkit-conformance"
+_INTERRUPTED: Final = 130
 # Where each command is: a command imports what it needs, and nobody waits for what the others do.
 _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "run": ("running", "run"),
@@ -44,7 +45,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="sandkit-conformance", prog_name="sandkit-conformance")
+@click.version_option(package_name=_NAME, prog_name=_NAME)
 def commands() -> None:
     """Conformance suite for servers of the sandbox lifecycle API.
 
@@ -56,7 +57,7 @@ def commands() -> None:
 def run_command_line(arguments: list[str]) -> int:
     """Run one command line and say its exit code; what goes wrong is a message, never a traceback."""
     try:
-        code = commands.main(args=arguments, prog_name="sandkit-conformance", standalone_mode=False)
+        code = commands.main(args=arguments, prog_name=_NAME, standalone_mode=False, obj=[_NAME, *arguments])
         return int(code or 0)
     except click.ClickException as error:
         error.show(file=sys.stderr)

@@ -17,7 +17,7 @@ from sandkit_conformance.cli.screen import PLAIN_WIDTH, console
 from sandkit_conformance.contract import Contract
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.profile import DEFAULT_PROFILE, PROFILES, select_requirements
-from sandkit_conformance.scenario.loader import load_suite
+from sandkit_conformance.scenario.loader import shipped_suite
 from sandkit_conformance.scenario.model import Scenario, Step, Suite
 from sandkit_conformance.scenario.schema import load_schema
 
@@ -31,7 +31,7 @@ from sandkit_conformance.scenario.schema import load_schema
 def list_(profile: str, patterns: tuple[str, ...], as_json: bool) -> None:
     """List requirements, and how many checks each has."""
     catalogue = load_catalogue()
-    suite = load_suite(catalogue)
+    suite = shipped_suite()
     requirements = select_requirements(catalogue, PROFILES[profile], patterns)
     if as_json:
         entries = [
@@ -77,7 +77,7 @@ def explain(requirement: str) -> None:
         near = difflib.get_close_matches(requirement.upper(), catalogue.requirements, n=3)
         hint = f"; did you mean {', '.join(near)}?" if near else "; `sandkit-conformance list` prints them"
         raise SuiteError(f"there is no requirement {requirement}{hint}")
-    for line in _explanation(found, catalogue, load_suite(catalogue)):
+    for line in _explanation(found, catalogue, shipped_suite()):
         click.echo(line)
 
 

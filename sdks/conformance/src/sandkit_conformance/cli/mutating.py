@@ -29,7 +29,8 @@ from sandkit_conformance.mutants.score import (
     scores,
     unproved,
 )
-from sandkit_conformance.mutants.trial import Fate, Manner, Scope, Trial, shipped_suite, try_proxy
+from sandkit_conformance.mutants.trial import Fate, Manner, Scope, Trial, try_proxy
+from sandkit_conformance.scenario.loader import shipped_suite
 from sandkit_conformance.verdict import ExitCode
 
 

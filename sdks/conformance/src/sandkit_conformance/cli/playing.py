@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
-import shlex
-import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import click
@@ -21,15 +20,23 @@ from sandkit_conformance.profile import PROFILES
 from sandkit_conformance.reports.console import mark, print_report
 from sandkit_conformance.reports.document import report_document
 from sandkit_conformance.reports.writing import report_folder, write_reports
-from sandkit_conformance.scenario.loader import load_suite
+from sandkit_conformance.scenario.loader import load_suite, shipped_suite
 from sandkit_conformance.target import Target
 from sandkit_conformance.verdict import CheckResult
 
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 1_000_000
 
-def play(target: Target, options: Mapping[str, Any]) -> int:
-    """Play the scenarios that the options of `run` select against a target; the exit code."""
+
+def play(target: Target, options: Mapping[str, Any], command: str) -> int:
+    """Play the scenarios that the options of `run` select against a target; the exit code.
+
+    `command` is what the report says to run again.
+    """
+    # A run keeps all it has seen until the report is written: looking for garbage among it finds none.
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     catalogue = load_catalogue()
-    suite = load_suite(catalogue, options["scenario_dir"])
+    folder = options["scenario_dir"]
+    suite = load_suite(catalogue, folder) if folder else shipped_suite()
     baseline = load_baseline(options["baseline_file"], catalogue) if options["baseline_file"] else Baseline()
     run_options = RunOptions(
         profile=PROFILES[options["profile"]],
@@ -40,7 +47,7 @@ def play(target: Target, options: Mapping[str, Any]) -> int:
         report_dir=options["report_dir"],
         baseline=baseline,
         driver=options["driver"],
-        command=shlex.join(["sandkit-conformance", *sys.argv[1:]]),
+        command=command,
     )
     report_folder(options["report_dir"])
     out = console()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,12 +79,13 @@ def load_from(target_file: Path | None, options: dict[str, Any]) -> Target:
     help="raw, python, python-async, or the command of another driver; see docs/conformance/drivers.md.",
 )
 @click.option("--json-events", is_flag=True, help="Print every verdict as a line of JSON when it falls.")
-def run(target_file: Path | None, **options: Any) -> int:
+@click.pass_obj
+def run(words: list[str], /, target_file: Path | None, **options: Any) -> int:
     """Play the scenarios against a server and report a verdict for every requirement."""
     # The engine is imported once there is something to play: --help and a mistyped option answer at once.
     from sandkit_conformance.cli.playing import play
 
-    return play(load_from(target_file, options), options)
+    return play(load_from(target_file, options), options, shlex.join(words))
 
 
 @click.command()

@@ -15,7 +15,8 @@ from attrs import frozen
 from sandkit_conformance.failures import SuiteError
 from sandkit_conformance.mutants.listing import MutantEntry
 from sandkit_conformance.mutants.serving import Host, OwnProcesses, Servers
-from sandkit_conformance.mutants.trial import Manner, Trial, shipped_suite, try_mutant
+from sandkit_conformance.mutants.trial import Manner, Trial, try_mutant
+from sandkit_conformance.scenario.loader import shipped_suite
 
 # Where a process can be copied with what it has read; elsewhere every worker reads the suite for itself.
 _START: Final = "fork" if sys.platform == "linux" else "spawn"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import secrets
 import time
 import traceback
@@ -23,7 +22,7 @@ from sandkit_conformance.mutants.proxy.catalogue import PROXIES
 from sandkit_conformance.mutants.proxy.relay import interposed
 from sandkit_conformance.mutants.serving import Served, Servers, served
 from sandkit_conformance.profile import PROFILES
-from sandkit_conformance.scenario.loader import load_suite
+from sandkit_conformance.scenario.loader import shipped_suite
 from sandkit_conformance.scenario.model import Suite
 from sandkit_conformance.sweeping import sweep_run
 from sandkit_conformance.target import Target, TargetOptions, load_target
@@ -196,12 +195,6 @@ async def play(target: Target, entry: MutantEntry, manner: Manner) -> RunResult:
         if manner.shared:
             # What the proxy did behind the suite's back is for the suite to take away, past the proxy.
             await sweep_run(target, catalogue, options.run_id, None)
-
-
-@functools.cache
-def shipped_suite() -> Suite:
-    """The scenarios that come with this distribution, read once in a process."""
-    return load_suite(load_catalogue())
 
 
 def _patterns(entry: MutantEntry, suite: Suite, scope: Scope) -> tuple[str, ...]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
-from sandkit_conformance.catalogue import Catalogue
+from sandkit_conformance.catalogue import Catalogue, load_catalogue
 from sandkit_conformance.failures import BadFileError, Problem
 from sandkit_conformance.scenario.document import Document, read_document
 from sandkit_conformance.scenario.document import Path as DataPath
@@ -24,14 +24,19 @@ from sandkit_conformance.scenario.paths import NOTHING, select
 from sandkit_conformance.scenario.schema import problems, scenario_frame, verb_check
 
 
-def load_suite(catalogue: Catalogue, folder: Path | None = None) -> Suite:
-    """All scenarios of a folder; by default those that come with this distribution.
+@functools.cache
+def shipped_suite() -> Suite:
+    """The scenarios that come with this distribution, read once in a process."""
+    return load_suite(load_catalogue(), resources.files("sandkit_conformance") / "scenarios")
+
+
+def load_suite(catalogue: Catalogue, folder: Traversable) -> Suite:
+    """All scenarios of a folder.
 
     Raises:
         BadFileError: with every problem of every file.
     """
-    place = folder or resources.files("sandkit_conformance") / "scenarios"
-    return parse_suite(sorted(_scenario_files(place, "scenarios")), catalogue)
+    return parse_suite(sorted(_scenario_files(folder, "scenarios")), catalogue)
 
 
 def _scenario_files(place: Traversable, prefix: str) -> Iterator[tuple[str, str]]:

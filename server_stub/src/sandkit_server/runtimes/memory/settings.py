@@ -31,7 +31,7 @@ class MemorySettings:
         retry_seconds: First and longest pause between attempts of a step that must succeed in the end.
     """
 
-    transition_seconds: float = 0.02
+    transition_seconds: float = 0.01
     pause_mode: PauseMode | None = PauseMode.ROOTFS
     registry: RegistrySettings | None = field(default_factory=RegistrySettings)
     commit_deadline: float = 600.0
