@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -34,6 +34,10 @@ from sandkit_conformance.scenario.loader import shipped_suite
 from sandkit_conformance.verdict import ExitCode
 
 
+# Most of a trial is waiting: for what a broken server never does, or does late.
+_JOBS_PER_CORE: Final = 4
+
+
 @click.command()
 @click.option(
     "--server",
@@ -54,7 +58,7 @@ from sandkit_conformance.verdict import ExitCode
     help="Play what is near the broken requirement, its area, or the whole suite, against each mutant.",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 64), help="Mutants tried at the same time [default: two per processor]."
+    "--jobs", type=click.IntRange(1, 64), help="Mutants tried at the same time [default: four per processor]."
 )
 @click.option(
     "--seeds",
@@ -119,7 +123,7 @@ def _of_server(server: str, options: dict[str, Any], listener: Callable[[Trial],
             for entry in entries
             for seed in range(first, first + (1 if entry.kind.broken else options["seeds"]))
         ],
-        jobs=options["jobs"] or 2 * (os.cpu_count() or 1),
+        jobs=options["jobs"] or _JOBS_PER_CORE * (os.cpu_count() or 1),
         listener=listener,
     )
 
