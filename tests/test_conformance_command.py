@@ -19,24 +19,25 @@ SCRIPT = Path(__file__).parent.parent / "scripts" / "conformance.py"
 
 # Writes down what it was told, and whether that opens the three doors.
 SUITE = """
-import json, os, pathlib, sys
+import json, os, pathlib
 import httpx
-
-def told(option):
-    return sys.argv[sys.argv.index(option) + 1]
 
 def opens(url, header, variable):
     return httpx.get(url, headers={header: os.environ[variable]}, trust_env=False).status_code
 
-doors = {
-    "api": opens(told("--base-url") + "/sandboxes", "OPEN-SANDBOX-API-KEY", told("--api-key-env")),
-    "probe": opens(told("--probe-url") + "/v1/view", "SANDKIT-PROBE-KEY", "SANDKIT_PROBE_KEY"),
-    "control": opens(told("--control-url") + "/v1/info", "SANDKIT-CONTROL-KEY", "SANDKIT_CONTROL_KEY"),
-}
-keys = [value for name, value in os.environ.items() if name.endswith("_KEY")]
-part = pathlib.Path("suite.part")
-part.write_text(json.dumps({"argv": sys.argv[1:], "doors": doors, "keys": keys, "url": told("--base-url")}))
-part.rename("suite.json")
+def run_command_line(words):
+    def told(option):
+        return words[words.index(option) + 1]
+
+    doors = {
+        "api": opens(told("--base-url") + "/sandboxes", "OPEN-SANDBOX-API-KEY", told("--api-key-env")),
+        "probe": opens(told("--probe-url") + "/v1/view", "SANDKIT-PROBE-KEY", "SANDKIT_PROBE_KEY"),
+        "control": opens(told("--control-url") + "/v1/info", "SANDKIT-CONTROL-KEY", "SANDKIT_CONTROL_KEY"),
+    }
+    keys = [value for name, value in os.environ.items() if name.endswith("_KEY")]
+    part = pathlib.Path("suite.part")
+    part.write_text(json.dumps({"words": words, "doors": doors, "keys": keys, "url": told("--base-url")}))
+    part.rename("suite.json")
 """
 
 # Ends every start of the server before it begins.
@@ -87,13 +88,15 @@ class Workbench:
 def bench(tmp_path: Path) -> Workbench:
     bench = Workbench(tmp_path)
     bench.install("sandkit_conformance/__init__.py", "")
-    bench.install("sandkit_conformance/__main__.py", SUITE)
+    bench.install("sandkit_conformance/scenario/loader.py", "def shipped_suite(): pass")
+    bench.install("sandkit_conformance/cli/playing.py", "")
+    bench.install("sandkit_conformance/cli/__init__.py", f"{SUITE}    return 0")
     return bench
 
 
 @pytest.mark.parametrize("code", [0, 3])
 def test_the_exit_code_is_the_suites_and_the_server_is_ended(bench: Workbench, code: int) -> None:
-    bench.install("sandkit_conformance/__main__.py", f"{SUITE}\nsys.exit({code})")
+    bench.install("sandkit_conformance/cli/__init__.py", f"{SUITE}    return {code}")
     process = bench.start()
     process.communicate(timeout=60)
 
@@ -103,13 +106,13 @@ def test_the_exit_code_is_the_suites_and_the_server_is_ended(bench: Workbench, c
 
 def test_the_suite_gets_every_address_and_key_but_no_key_on_the_command_line(bench: Workbench) -> None:
     bench.start("--", "--req", "PAU-*").communicate(timeout=60)
-    argv, keys = bench.seen["argv"], bench.seen["keys"]
+    words, keys = bench.seen["words"], bench.seen["keys"]
 
     assert bench.seen["doors"] == {"api": 200, "probe": 200, "control": 200}
     assert len(keys) == len(set(keys)) == 3
-    assert not set(keys) & set(argv)
-    assert argv[argv.index("--report-dir") + 1] == "report"
-    assert argv[-2:] == ["--req", "PAU-*"]
+    assert not set(keys) & set(words)
+    assert words[words.index("--report-dir") + 1] == "report"
+    assert words[-2:] == ["--req", "PAU-*"]
     assert "API key required" in (bench.folder / "report" / "server.log").read_text()
 
 
@@ -125,7 +128,7 @@ def test_a_server_that_does_not_start_is_shown_with_its_log(bench: Workbench) ->
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_a_terminated_run_ends_its_server(bench: Workbench, signal_number: signal.Signals) -> None:
-    bench.install("sandkit_conformance/__main__.py", f"{SUITE}\nimport time\ntime.sleep(60)")
+    bench.install("sandkit_conformance/cli/__init__.py", f"{SUITE}    import time; time.sleep(60)")
     process = bench.start()
     deadline = time.monotonic() + 30
     while not (bench.folder / "suite.json").exists():

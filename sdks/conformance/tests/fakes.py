@@ -80,9 +80,8 @@ class FakeControl:
         self.log.append(f"advance {seconds:g}")
         return "2040-01-01T00:00:00Z"
 
-    async def inject(self, fields: Mapping[str, Any]) -> str:
-        self.log.append(f"fault {fields['point']} {fields['action']}")
-        return "fault-1"
+    async def inject(self, fields: Mapping[str, Any]) -> None:
+        self.log.append(f"fault {fields['id']} {fields['point']} {fields['action']}")
 
     async def clear_fault(self, fault: str) -> None:
         self.log.append(f"clear {fault}")
@@ -90,9 +89,8 @@ class FakeControl:
     async def fault_hits(self, fault: str) -> int | None:
         return self.hits
 
-    async def hold(self, fields: Mapping[str, Any]) -> str:
-        self.log.append(f"hold {fields['point']} {fields['when']}")
-        return "gate-1"
+    async def hold(self, fields: Mapping[str, Any]) -> None:
+        self.log.append(f"hold {fields['id']} {fields['point']} {fields['when']}")
 
     async def held(self, gate: str, wait: float) -> int:
         return self.waiting

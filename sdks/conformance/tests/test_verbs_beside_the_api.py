@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from sandkit_conformance.drivers.side_port import SidePortError
+
 from .conftest import Play
 from .fakes import FakeControl, FakeProbe
 from .stories import story
@@ -156,7 +161,11 @@ async def test_parallel_runs_branches_side_by_side(play: Play) -> None:
         control=control,
     )
     assert played.verdicts == ["pass"]
-    assert control.log == ["hold snapshot.commit before", "release gate-1", "drop gate-1"]
+    assert control.log == [
+        "hold skabc123-0-gate-2 snapshot.commit before",
+        "release skabc123-0-gate-2",
+        "drop skabc123-0-gate-2",
+    ]
     assert [step.number for step in played.result.steps if step.verb == "gate"] == ["2", "3.2.1", "3.2.3"]
 
 
@@ -191,12 +200,12 @@ async def test_faults_are_set_counted_and_cleared(play: Play) -> None:
         control=control,
     )
     assert played.verdicts == ["pass", "blocked"]
-    assert "hits of fault fault-1: expected 3, observed 2" in played.reasons
+    assert "hits of fault skabc123-0-fault-5: expected 3, observed 2" in played.reasons
     assert control.log == [
-        "fault claim.delete error",
-        "clear fault-1",
-        "fault claim.list error",
-        "clear fault-1",
+        "fault skabc123-0-fault-2 claim.delete error",
+        "clear skabc123-0-fault-2",
+        "fault skabc123-0-fault-5 claim.list error",
+        "clear skabc123-0-fault-5",
     ]
 
 
@@ -214,8 +223,31 @@ async def test_what_a_scenario_set_is_taken_back_whatever_happened(play: Play, s
         control=control,
     )
     assert played.verdicts == ["blocked"]
-    assert control.log[-2:] == ["clear fault-1", "drop gate-1"]
+    assert control.log[-2:] == ["clear skabc123-0-fault-2", "drop skabc123-0-gate-3"]
     assert server.world.sandboxes == {}
+    assert played.run.ledger.standing() == []
+
+
+class UnheardControl(FakeControl):
+    """Does what it is told, but the answer is lost."""
+
+    async def inject(self, fields: Mapping[str, Any]) -> None:
+        await super().inject(fields)
+        raise SidePortError("no answer")
+
+
+async def test_a_fault_whose_answer_is_lost_is_taken_back(play: Play) -> None:
+    control = UnheardControl()
+    played = await play(
+        """
+        steps:
+          - {fault: claim.delete, action: error, match: {name: "${unique('claim')}"}}
+          - {verify: 1, is: 1, check: VOL-10}
+        """,
+        control=control,
+    )
+    assert played.verdicts == ["inconclusive"]
+    assert control.log == ["fault skabc123-0-fault-1 claim.delete error", "clear skabc123-0-fault-1"]
     assert played.run.ledger.standing() == []
 
 

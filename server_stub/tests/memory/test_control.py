@@ -89,12 +89,27 @@ async def test_a_fault_strikes_as_often_as_told_and_goes_when_removed(world: Wor
         ({"point": "claim.get", "action": "error", "match": {"sandbox": "x"}}, "/match/sandbox"),
         ({"point": "claim.get", "action": "error", "match": "x"}, "/match"),
         ({"point": "claim.get", "action": "error", "typo": 1}, "/typo"),
+        ({"point": "claim.get", "action": "error", "id": ""}, "/id"),
+        ({"point": "claim.get", "action": "error", "id": 1}, "/id"),
     ],
 )
 async def test_what_would_test_nothing_is_refused(world: World, body: dict[str, Any], pointer: str) -> None:
     error = await refused(world.control.add_fault(body))
     assert (error.status, [detail.pointer for detail in error.details]) == (400, [pointer])
     assert await _hits(world) == []
+
+
+async def test_faults_and_gates_take_the_ids_that_are_given(world: World) -> None:
+    fault = {"id": "fault-2", "point": "claim.get", "action": "error"}
+    gate = {"id": "mine", "point": "claim.get"}
+    assert await world.control.add_fault(fault) == {"id": "fault-2"}
+    assert await world.control.add_gate(gate) == {"id": "mine"}
+    for again in (world.control.add_fault(fault), world.control.add_gate(gate)):
+        assert [detail.pointer for detail in (await refused(again)).details] == ["/id"]
+    made = {(await world.control.add_fault({**fault, "id": None}))["id"] for _ in range(3)}
+    assert len(made | {"fault-2"}) == 4
+    await world.control.remove_fault("fault-2")
+    await world.control.remove_gate("mine")
 
 
 async def test_a_gate_holds_until_released_and_then_stays_open(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from fnmatch import fnmatchcase
 from typing import cast, get_args
 
@@ -18,7 +18,7 @@ PROTOCOL = "sandkit-control/1"
 CAPABILITIES = ("clock", "faults", "gates", "restart")
 LONGEST_WAIT = 30.0
 
-_FAULT_FIELDS = {"point", "action", "when", "match", "times", "status", "code", "seconds"}
+_FAULT_FIELDS = {"id", "point", "action", "when", "match", "times", "status", "code", "seconds"}
 
 
 class DisturbanceControl:
@@ -51,10 +51,10 @@ class DisturbanceControl:
         return {"time": time.isoformat()}
 
     async def add_fault(self, body: JsonObject) -> JsonObject:
-        """Arm a fault; ``times`` null or absent means until it is removed."""
+        """Arm a fault under its ``id``; ``times`` null or absent means until it is removed."""
         fields = Fields(body, _FAULT_FIELDS)
         fault = Fault(
-            id=self._disturbances.new_id("fault"),
+            id=self._id(fields, "fault", self._disturbances.faults),
             point=self._point(fields),
             action=cast("ActionName", fields.choice("action", get_args(ActionName))),
             when=_when(fields),
@@ -82,10 +82,10 @@ class DisturbanceControl:
         self._disturbances.arm()
 
     async def add_gate(self, body: JsonObject) -> JsonObject:
-        """Close a gate."""
-        fields = Fields(body, {"point", "when", "match"})
+        """Close a gate, under its ``id``."""
+        fields = Fields(body, {"id", "point", "when", "match"})
         gate = Gate(
-            id=self._disturbances.new_id("gate"),
+            id=self._id(fields, "gate", self._disturbances.gates),
             point=self._point(fields),
             when=_when(fields),
             match=_match(fields),
@@ -134,6 +134,15 @@ class DisturbanceControl:
         if gate_id not in self._disturbances.gates:
             raise _unknown("gate", gate_id)
         return self._disturbances.gates[gate_id]
+
+    def _id(self, fields: Fields, prefix: str, taken: Container[str]) -> str:
+        given = fields.optional_text("id")
+        if given in taken or given == "":
+            message = f"{given!r} is taken or empty; choose another id, or none."
+            raise invalid_request([FieldError("/id", "unique", message)])
+        while not given or given in taken:
+            given = self._disturbances.new_id(prefix)
+        return given
 
     def _point(self, fields: Fields) -> str:
         point = fields.text("point")

@@ -61,7 +61,7 @@ class Disturbances:
         return point in self._armed
 
     def new_id(self, prefix: str) -> str:
-        """A name for a fault or gate."""
+        """A name for a fault or gate that was given none."""
         return f"{prefix}-{next(self._numbers)}"
 
     def arm(self) -> None:

@@ -33,7 +33,6 @@ from sandkit_conformance.mutants.trial import Fate, Manner, Scope, Trial, try_pr
 from sandkit_conformance.scenario.loader import shipped_suite
 from sandkit_conformance.verdict import ExitCode
 
-
 # Most of a trial is waiting: for what a broken server never does, or does late.
 _JOBS_PER_CORE: Final = 4
 

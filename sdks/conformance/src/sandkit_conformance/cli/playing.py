@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import anyio
@@ -27,13 +28,23 @@ from sandkit_conformance.verdict import CheckResult
 _OBJECTS_BETWEEN_COLLECTIONS: Final = 1_000_000
 
 
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """A run keeps all it has seen until the report is written: looking for garbage among it finds none."""
+    usual = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
+@_rare_collections()
 def play(target: Target, options: Mapping[str, Any], command: str) -> int:
     """Play the scenarios that the options of `run` select against a target; the exit code.
 
     `command` is what the report says to run again.
     """
-    # A run keeps all it has seen until the report is written: looking for garbage among it finds none.
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     catalogue = load_catalogue()
     folder = options["scenario_dir"]
     suite = load_suite(catalogue, folder) if folder else shipped_suite()

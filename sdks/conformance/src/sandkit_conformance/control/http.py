@@ -25,14 +25,13 @@ class HttpControl:
         answer = await self.port.ask("POST", "/v1/clock/advance", {"seconds": seconds})
         return str(answer["time"])
 
-    async def inject(self, fields: Mapping[str, Any]) -> str:
+    async def inject(self, fields: Mapping[str, Any]) -> None:
         """See `Control.inject`."""
-        answer = await self.port.ask("POST", "/v1/faults", dict(fields))
-        return str(answer["id"])
+        await self._arm("/v1/faults", fields)
 
     async def clear_fault(self, fault: str) -> None:
         """See `Control.clear_fault`."""
-        await self._forgiving("DELETE", f"/v1/faults/{quote(fault, safe='')}")
+        await self._disarm("/v1/faults", fault)
 
     async def fault_hits(self, fault: str) -> int | None:
         """See `Control.fault_hits`."""
@@ -40,10 +39,9 @@ class HttpControl:
         faults = answer.get("faults", answer) if isinstance(answer, dict) else answer
         return next((int(entry.get("hits", 0)) for entry in faults if entry.get("id") == fault), None)
 
-    async def hold(self, fields: Mapping[str, Any]) -> str:
+    async def hold(self, fields: Mapping[str, Any]) -> None:
         """See `Control.hold`."""
-        answer = await self.port.ask("POST", "/v1/gates", dict(fields))
-        return str(answer["id"])
+        await self._arm("/v1/gates", fields)
 
     async def held(self, gate: str, wait: float) -> int:
         """See `Control.held`."""
@@ -57,12 +55,27 @@ class HttpControl:
 
     async def drop_gate(self, gate: str) -> None:
         """See `Control.drop_gate`."""
-        await self._forgiving("DELETE", f"/v1/gates/{quote(gate, safe='')}")
+        await self._disarm("/v1/gates", gate)
 
     async def restart(self, *, graceful: bool, part: str = "all") -> None:
         """See `Control.restart`."""
         payload = {"graceful": graceful} if part == "all" else {"graceful": graceful, "part": part}
         await self.port.ask("POST", "/v1/restart", payload)
+
+    async def _arm(self, path: str, fields: Mapping[str, Any]) -> None:
+        answer = await self.port.ask("POST", path, dict(fields))
+        taken = answer.get("id") if isinstance(answer, dict) else None
+        if taken == fields["id"]:
+            return
+        if isinstance(taken, str):
+            # After a kill nobody would know of it.
+            await self._disarm(path, taken)
+        raise SidePortError(
+            f"the control port: POST {path}: took the id {taken!r} instead of {fields['id']!r}"
+        )
+
+    async def _disarm(self, path: str, name: str) -> None:
+        await self._forgiving("DELETE", f"{path}/{quote(name, safe='')}")
 
     async def _forgiving(self, method: str, path: str) -> None:
         exchange = await self.port.exchange(method, path)

@@ -21,8 +21,8 @@ class Control(Protocol):
         """Move the clock; the new time, once everything due has settled."""
         ...
 
-    async def inject(self, fields: Mapping[str, Any]) -> str:
-        """Set a fault; its id."""
+    async def inject(self, fields: Mapping[str, Any]) -> None:
+        """Set a fault under the `id` among its fields."""
         ...
 
     async def clear_fault(self, fault: str) -> None:
@@ -33,8 +33,8 @@ class Control(Protocol):
         """How often it has struck; None when it is not known any more."""
         ...
 
-    async def hold(self, fields: Mapping[str, Any]) -> str:
-        """Set a gate; its id."""
+    async def hold(self, fields: Mapping[str, Any]) -> None:
+        """Set a gate under the `id` among its fields."""
         ...
 
     async def held(self, gate: str, wait: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -139,8 +140,10 @@ class FaultsHandle:
 
     def inject(self, point: str, **fields: Any) -> str:
         """Make an inner step go wrong: `action`, `when`, `status`, `match`, `times`; the fault's id."""
+        handle = self._intended("fault")
         control = self._place.step("fault").control
-        return self._made("fault", self._place.wait(control.inject, {"point": point, **fields}))
+        self._place.wait(control.inject, {"id": handle, "point": point, **fields})
+        return handle
 
     def hits(self, fault: str) -> int | None:
         """How often a fault has struck."""
@@ -149,8 +152,10 @@ class FaultsHandle:
 
     def hold(self, point: str, when: str = "before", match: Mapping[str, Any] | None = None) -> str:
         """Hold whatever comes to a step; the gate's id."""
-        fields = {"point": point, "when": when, **({"match": dict(match)} if match else {})}
-        return self._made("gate", self._place.wait(self._place.step("gate").control.hold, fields))
+        handle = self._intended("gate")
+        fields = {"id": handle, "point": point, "when": when, **({"match": dict(match)} if match else {})}
+        self._place.wait(self._place.step("gate").control.hold, fields)
+        return handle
 
     def held(self, gate: str, wait: float = 5.0) -> int:
         """How many stand at a gate; waits so many seconds for the first."""
@@ -166,8 +171,10 @@ class FaultsHandle:
         time: str = self._place.wait(self._place.step("advance").control.advance, seconds)
         return time
 
-    def _made(self, kind: Kind, handle: str) -> str:
-        self._place.scenario.run.ledger.made(kind, handle, self._place.scenario.scenario.name)
+    def _intended(self, kind: Kind) -> str:
+        scenario = self._place.scenario
+        handle = scenario.unique(f"{kind}-{secrets.token_hex(4)}")
+        scenario.run.ledger.intend(kind, handle, scenario.scenario.name)
         return handle
 
 

@@ -16,13 +16,14 @@ _LONGEST_WAIT: Final = 5.0
 
 async def fault(context: StepContext) -> Outcome:
     """Make an inner step go wrong until cleared."""
-    fields = {"point": context.get("fault")}
+    handle = context.scenario.unique(f"fault-{context.step.number}")
+    fields = {"id": handle, "point": context.get("fault")}
     for name in ("action", "when", "status", "code", "seconds", "match", "times"):
         if name in context.body:
             fields[name] = context.get(name)
-    handle = (await context.look("fault", {"set": fields}, lambda: context.control.inject(fields))).value
+    context.run.ledger.intend("fault", handle, context.scenario.scenario.name)
+    await context.look("fault", {"set": fields}, lambda: context.control.inject(fields))
     context.scenario.faults[context.body.get("as", handle)] = handle
-    context.run.ledger.made("fault", handle, context.scenario.scenario.name)
     return PASSED
 
 
@@ -53,12 +54,13 @@ async def gate(context: StepContext) -> Outcome:
     """Hold, wait until reached, or release."""
     what = context.body["gate"]
     if what == "hold":
-        fields = {"point": context.get("point"), "when": context.get("when", "before")}
+        handle = context.scenario.unique(f"gate-{context.step.number}")
+        fields = {"id": handle, "point": context.get("point"), "when": context.get("when", "before")}
         if "match" in context.body:
             fields["match"] = context.get("match")
-        handle = (await context.look("gate", {"hold": fields}, lambda: context.control.hold(fields))).value
+        context.run.ledger.intend("gate", handle, context.scenario.scenario.name)
+        await context.look("gate", {"hold": fields}, lambda: context.control.hold(fields))
         context.scenario.gates[context.body["as"]] = handle
-        context.run.ledger.made("gate", handle, context.scenario.scenario.name)
         return PASSED
     name = context.get("of")
     handle = context.scenario.gates[name]
