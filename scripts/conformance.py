@@ -10,6 +10,7 @@ when the server did not come up.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import sys
@@ -31,6 +32,7 @@ def _start(server: EmbeddedServer) -> None:
 
 
 def _read_suite() -> None:
+    importlib.import_module("sandkit_conformance.cli.playing")
     from sandkit_conformance.scenario.loader import shipped_suite
 
     shipped_suite()
