@@ -6,6 +6,7 @@ same for the same secret of the same run, so that a reader, and `recheck`, can t
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -103,12 +104,15 @@ class Redactor:
         return [
             [
                 name,
-                MASK
-                if _SECRET_HEADERS.search(name) and name.lower() != "idempotency-key"
-                else self.text(value),
+                MASK if _is_secret(name) else self.text(value),
             ]
             for name, value in headers
         ]
+
+
+@functools.lru_cache
+def _is_secret(header: str) -> bool:
+    return bool(_SECRET_HEADERS.search(header)) and header.lower() != "idempotency-key"
 
 
 def _to_json(data: Any) -> str:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
-import anyio
 import certifi
 import h11
 
@@ -53,7 +52,7 @@ class RawHttpDriver:
         at, started = _now(), time.monotonic()
         answer = _Answer()
         try:
-            with anyio.fail_after(call.timeout):
+            async with asyncio.timeout(call.timeout):
                 failure = await _fetch(call, urlsplit(url), answer)
         except TimeoutError:
             part = "no answer" if answer.status is None else "an answer that did not end"
