@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from sandkit_conformance.drivers.side_port import SidePortError
 
 from .conftest import Play
@@ -251,6 +253,29 @@ async def test_a_fault_whose_answer_is_lost_is_taken_back(play: Play) -> None:
     assert played.run.ledger.standing() == []
 
 
+class UnheardProbe(FakeProbe):
+    """Does what it is told, but the answer is lost."""
+
+    async def create_workload(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.data["workloads"] = [{"name": fields["sandboxId"], **fields}]
+        raise SidePortError("no answer")
+
+
+async def test_a_seeded_workload_whose_answer_is_lost_is_taken_back(play: Play) -> None:
+    probe = UnheardProbe()
+    played = await play(
+        """
+        steps:
+          - {seed: workload, with: {sandboxId: "${unique('twins')}", replicas: 2}}
+          - {verify: 1, is: 1, check: PAU-16}
+        """,
+        probe=probe,
+    )
+    assert played.verdicts == ["inconclusive"]
+    assert probe.data["workloads"] == []
+    assert played.run.ledger.standing() == []
+
+
 async def test_the_clock_the_restart_and_variables(play: Play) -> None:
     control = FakeControl()
     played = await play(
@@ -298,10 +323,10 @@ async def test_seed_edit_and_remove_go_through_the_probe(play: Play) -> None:
     assert played.verdicts == ["pass", "pass", "pass", "blocked"]
 
 
-async def test_only_names_of_the_run_are_seeded(play: Play) -> None:
+@pytest.mark.parametrize("what", ["volume, with: {name: theirs}", "workload, with: {sandboxId: theirs}"])
+async def test_only_names_of_the_run_are_seeded(what: str, play: Play) -> None:
     played = await play(
-        "steps:\n  - {seed: volume, with: {name: production-data}}\n  - {verify: 1, is: 1, check: VOL-03}\n",
-        probe=FakeProbe(),
+        f"steps:\n  - {{seed: {what}}}\n  - {{verify: 1, is: 1, check: VOL-03}}\n", probe=FakeProbe()
     )
     assert played.verdicts == ["harness-error"]
     assert "not a name of this run" in played.reasons

@@ -44,6 +44,10 @@ async def seed(context: StepContext) -> Outcome:
     if what == "volume":
         _own(fields["name"], context)
         ledger.intend("claim", fields["name"], scenario)
+    if what == "workload":
+        _own(fields["sandboxId"], context)
+        ledger.intend("workload", fields["sandboxId"], scenario)
+        ledger.intend("sandbox", fields["sandboxId"], scenario)
 
     async def ask() -> Any:
         if what == "file":
