@@ -28,10 +28,10 @@ def half_open() -> Iterator[None]:
     """
     gc.disable()
     yield
-    gc.enable()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
