@@ -21,7 +21,7 @@ from sandkit_conformance.reports.document import report_document
 from sandkit_conformance.reports.matrix import RENDERERS, matrix_json, matrix_of, print_matrix
 from sandkit_conformance.reports.text import printable
 from sandkit_conformance.reports.writing import report_folder, write_reports
-from sandkit_conformance.scenario.loader import load_suite, shipped_suite
+from sandkit_conformance.scenario.loader import load_suite
 from sandkit_conformance.verdict import ExitCode
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -63,7 +63,7 @@ def recheck(
     """
     recorded = read_trace(trace, sealed=not edited)
     catalogue = load_catalogue()
-    suite = load_suite(catalogue, scenario_dir) if scenario_dir else shipped_suite()
+    suite = load_suite(scenario_dir)
     report_folder(report_dir)
     rechecked = anyio.run(evaluate, recorded, catalogue, suite)
     document = report_document(rechecked.result)

@@ -21,7 +21,7 @@ from sandkit_conformance.profile import PROFILES
 from sandkit_conformance.reports.console import mark, print_report
 from sandkit_conformance.reports.document import report_document
 from sandkit_conformance.reports.writing import report_folder, write_reports
-from sandkit_conformance.scenario.loader import load_suite, shipped_suite
+from sandkit_conformance.scenario.loader import load_suite
 from sandkit_conformance.target import Target
 from sandkit_conformance.verdict import CheckResult
 
@@ -46,8 +46,7 @@ def play(target: Target, options: Mapping[str, Any], command: str) -> int:
     `command` is what the report says to run again.
     """
     catalogue = load_catalogue()
-    folder = options["scenario_dir"]
-    suite = load_suite(catalogue, folder) if folder else shipped_suite()
+    suite = load_suite(options["scenario_dir"])
     baseline = load_baseline(options["baseline_file"], catalogue) if options["baseline_file"] else Baseline()
     run_options = RunOptions(
         profile=PROFILES[options["profile"]],

@@ -24,7 +24,7 @@ from sandkit_conformance.plugin.reporting import Reporting, report_closing
 from sandkit_conformance.plugin.turns import Turns
 from sandkit_conformance.profile import PROFILES, select_requirements
 from sandkit_conformance.reports.curl import curl_command
-from sandkit_conformance.scenario.loader import load_suite, shipped_suite
+from sandkit_conformance.scenario.loader import load_suite
 from sandkit_conformance.scenario.model import Suite
 from sandkit_conformance.target import Target, TargetOptions, load_target
 from sandkit_conformance.verdict import CheckResult, Verdict
@@ -60,9 +60,7 @@ def activate(config: pytest.Config) -> None:
 def _session(config: pytest.Config) -> ConformanceSession:
     option = config.option
     catalogue = load_catalogue()
-    suite = (
-        load_suite(catalogue, Path(option.sandkit_scenarios)) if option.sandkit_scenarios else shipped_suite()
-    )
+    suite = load_suite(Path(option.sandkit_scenarios) if option.sandkit_scenarios else None)
     worker = getattr(config, "workerinput", None)
     folder = Path(option.sandkit_report_dir) if option.sandkit_report_dir else None
     identity = Identity() if option.sandkit_seed is None else evolve(Identity(), seed=option.sandkit_seed)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -27,16 +28,20 @@ from sandkit_conformance.scenario.schema import problems, scenario_frame, verb_c
 @functools.cache
 def shipped_suite() -> Suite:
     """The scenarios that come with this distribution, read once in a process."""
-    return load_suite(load_catalogue(), resources.files("sandkit_conformance") / "scenarios")
+    return _read(resources.files("sandkit_conformance") / "scenarios")
 
 
-def load_suite(catalogue: Catalogue, folder: Traversable) -> Suite:
-    """All scenarios of a folder.
+def load_suite(folder: Path | None) -> Suite:
+    """All scenarios of a folder; without one those that come with this distribution.
 
     Raises:
         BadFileError: with every problem of every file.
     """
-    return parse_suite(sorted(_scenario_files(folder, "scenarios")), catalogue)
+    return _read(folder) if folder else shipped_suite()
+
+
+def _read(folder: Traversable) -> Suite:
+    return parse_suite(sorted(_scenario_files(folder, "scenarios")), load_catalogue())
 
 
 def _scenario_files(place: Traversable, prefix: str) -> Iterator[tuple[str, str]]:
