@@ -162,7 +162,7 @@ MUTANTS := $(BIN)/python -m sandkit_conformance mutants --server '$(BIN)/python 
 
 .PHONY: campaign
 campaign: setup ## long: sound servers with 50 seeds, 100 runs one after the other, 20 killed runs swept up
-	@$(MUTANTS) --only 'benign-*' --seeds $(CAMPAIGN_SEEDS) --jobs $$((2 * $$(nproc))) --json build/campaign/seeds.json
+	@$(MUTANTS) --only 'benign-*' --seeds $(CAMPAIGN_SEEDS) --jobs $$((2 * $$(getconf _NPROCESSORS_ONLN))) --json build/campaign/seeds.json
 	@$(MUTANTS) --only control --seeds $(CAMPAIGN_RUNS) --jobs 1 --json build/campaign/runs.json
 	@$(BIN)/python scripts/killed_runs.py --points $(CAMPAIGN_KILLS)
 

@@ -116,6 +116,16 @@ def test_the_suite_gets_every_address_and_key_but_no_key_on_the_command_line(ben
     assert "API key required" in (bench.folder / "report" / "server.log").read_text()
 
 
+def test_what_is_wrong_with_the_suite_is_left_to_the_suite_to_say(bench: Workbench) -> None:
+    bench.install("sandkit_conformance/scenario/loader.py", "def shipped_suite(): return 1 / 0")
+    bench.install("sandkit_conformance/cli/__init__.py", f"{SUITE}    return 2")
+    process = bench.start()
+    _, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (2, "")
+    assert not bench.server_answers()
+
+
 def test_a_server_that_does_not_start_is_shown_with_its_log(bench: Workbench) -> None:
     bench.install("sitecustomize.py", NO_SERVER)
     process = bench.start()
