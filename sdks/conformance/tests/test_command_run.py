@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -32,6 +33,9 @@ def test_a_good_server_is_0_and_every_report_is_written(
     document = json.loads((folder / "report.json").read_text())
     Draft202012Validator(load_schema("report")).validate(document)
     assert document["summary"]["requirements"] == {"pass": 3}
+    command = shlex.split(document["run"]["command"])
+    assert command[:4] == ["sandkit-conformance", "run", "--base-url", server.url]
+    assert command[-2:] == ["--report-dir", str(folder)]
     assert ET.parse(folder / "report.xml").getroot().tag == "testsuites"
     for path in folder.iterdir():
         assert KEY not in path.read_text(), path.name

@@ -248,10 +248,13 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedServer]:
 
 
 WITH_FAULTS = """
-def test_a_gate_and_a_fault(target, probe, faults):
+def test_a_gate_and_a_fault(target, probe, faults, ledger):
     sandbox = target.call("createSandbox").json["id"]
     target.wait(sandbox, "Running")
     gate = faults.hold("snapshot.commit", match={"sandboxId": sandbox})
+    fault = faults.inject("claim.get", action="error", match={"sandboxId": sandbox})
+    assert {f"gate {gate}", f"fault {fault}"} <= set(ledger.standing())
+    assert faults.hits(fault) == 0
     assert target.call("pauseSandbox", sandbox).status == 202
     assert faults.held(gate) == 1
     assert target.call("getSandbox", sandbox).json["status"]["state"] == "Pausing"

@@ -250,6 +250,13 @@ def test_the_page_shows_changes_seen_by_the_probe_and_evidence() -> None:
     assert "s-Paused illegal" in text
 
 
+def test_the_page_says_where_a_mark_stands() -> None:
+    found = {"rows": [], "count": 0, "seq": 384}
+    mark = TraceEvent(9, 0.9, "second-pause", "2", "probe", {"query": {"probe": "events"}, "found": found})
+    text = html_report(report_document(made_up()), (*EVENTS, mark))
+    assert "events → nothing, up to event 384" in text
+
+
 def test_a_curl_command_survives_the_shell() -> None:
     command = curl_command(exchange(1, "1", requestBody='{"a": "it\'s"}').data)
     assert command == (

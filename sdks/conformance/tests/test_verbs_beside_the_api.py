@@ -261,7 +261,7 @@ class UnheardProbe(FakeProbe):
         raise SidePortError("no answer")
 
 
-async def test_a_seeded_workload_whose_answer_is_lost_is_taken_back(play: Play) -> None:
+async def test_a_seeded_workload_whose_answer_is_lost_is_taken_back(play: Play, server: Server) -> None:
     probe = UnheardProbe()
     played = await play(
         """
@@ -273,6 +273,8 @@ async def test_a_seeded_workload_whose_answer_is_lost_is_taken_back(play: Play) 
     )
     assert played.verdicts == ["inconclusive"]
     assert probe.data["workloads"] == []
+    # Also where the engine calls the workload something else: then the API knows it by the id of its sandbox.
+    assert "DELETE /v1/sandboxes/skabc123-0-twins" in server.world.requests
     assert played.run.ledger.standing() == []
 
 
