@@ -85,7 +85,7 @@ class EmbeddedServer:
         """
         if self._running is not None:
             raise RuntimeError("this server is running already")
-        running = self._process() if self._subprocess else self._thread()
+        running = ServerProcess(self._settings, self._log) if self._subprocess else self._thread()
         self._addresses = running.start()
         self._running = running
         return self
@@ -116,9 +116,6 @@ class EmbeddedServer:
     def pid(self) -> int | None:
         """Process id of a server with ``subprocess``, else ``None``."""
         return self._running.pid if isinstance(self._running, ServerProcess) else None
-
-    def _process(self) -> _Running:
-        return ServerProcess(self._settings, self._log)
 
     def _thread(self) -> _Running:
         # The server is imported where it runs.
