@@ -124,8 +124,9 @@ async def test_a_write_whose_connection_broke_on_the_way_is_unknown_and_did_not_
 
 @pytest.mark.parametrize("fault", [Reset(), LOST], ids=["before", "after"])
 async def test_a_read_is_repeated_once_over_a_new_connection(
-    through: HttpCluster, proxy: FaultProxy, fault: Fault
+    through: HttpCluster, cluster: HttpCluster, proxy: FaultProxy, fault: Fault
 ) -> None:
+    await cluster.send(create(CONFIG_MAPS, config_map("a")))
     proxy.inject(fault)
     assert (await through.send(list_all(CONFIG_MAPS)))["items"]
     proxy.inject(fault, times=2)

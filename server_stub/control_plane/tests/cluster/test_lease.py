@@ -89,7 +89,7 @@ async def test_a_crashed_holder_is_replaced_when_its_lease_has_run_out(cluster: 
         await first.began.wait()
         await first.stop()
         # As if it had never released it.
-        spec = {"holderIdentity": "first", "leaseDurationSeconds": 2}
+        spec = {"holderIdentity": "first", "leaseDurationSeconds": 4}
         await cluster.send(merge(LEASES, "controller", {"spec": spec}))
         second = Worker(cluster, "second")
         await asyncio.sleep(1.0)

@@ -18,7 +18,7 @@ import pytest
 from sandkit_server.core.model import SandboxState
 from sandkit_server.core.port_errors import NotFound
 from sandkit_server.disturbance.clock import AdjustableClock
-from sandkit_server.disturbance.faults import Lifeline
+from sandkit_server.disturbance.faults import Gate, Lifeline
 from sandkit_server.disturbance.strikes import Disturbances, Steps
 from sandkit_server.kubernetes import standing
 from sandkit_server.kubernetes.calls import Object, create, get, list_all, merge
@@ -101,8 +101,16 @@ class Site:
 
     admin: HttpCluster
     node: str
+    disturbances: Disturbances
     kubeconfig: Path
     stack: AsyncExitStack
+
+    def gate(self, point: str) -> Gate:
+        """Stop whoever of the node comes to that point."""
+        gate = Gate(id=point, point=point)
+        self.disturbances.gates[gate.id] = gate
+        self.disturbances.arm()
+        return gate
 
     async def start(self) -> Process:
         child = await asyncio.create_subprocess_exec(
@@ -200,8 +208,9 @@ async def site(
             await admin.send(create(SECRETS, {**body, "data": data}))
         api = await stack.enter_async_context(NodeApi(plane.connection(namespace)))
         clock = AdjustableClock()
-        node = Node(api, NodeOptions(name=name), Steps(Disturbances(clock), Lifeline(), clock))
+        disturbances = Disturbances(clock)
+        node = Node(api, NodeOptions(name=name), Steps(disturbances, Lifeline(), clock))
         await node.register()
         async with beside(node.run):
-            yield Site(admin=admin, node=name, kubeconfig=kubeconfig, stack=stack)
+            yield Site(admin=admin, node=name, disturbances=disturbances, kubeconfig=kubeconfig, stack=stack)
         await node.unregister()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 
 from sandkit_server.core.model import SandboxState
 from sandkit_server.kubernetes.calls import Propagation, delete
 from sandkit_server.kubernetes.resources import BATCH_SANDBOXES, JOBS, LEASES, PODS, POOLS, SNAPSHOTS
 
-from .conftest import Site
+from .conftest import PATIENCE, Site
 
 
 async def test_a_life_costs_the_calls_it_should_and_leaves_nothing(site: Site) -> None:
@@ -75,11 +76,12 @@ async def test_the_one_that_stands_by_takes_over_from_a_killed_one_in_the_middle
     await site.until("one", SandboxState.RUNNING)
     second = await site.start()
     assert (await second.ask("/readyz")).text == "standing by\n"
+    copying = site.gate("snapshot.commit")
     await site.ask("one", pause=True)
-    await site.until_holds(
-        BATCH_SANDBOXES, "one", lambda obj: bool(obj and obj["status"]["phase"] == "Pausing")
-    )
+    async with asyncio.timeout(PATIENCE):
+        await copying.arrivals.wait()
     await first.end(signal.SIGKILL)
+    site.disturbances.release(copying)
     await site.until("one", SandboxState.PAUSED)
     assert await second.leading()
 

@@ -82,6 +82,24 @@ class Administration:
         """Begin to delete a namespace and everything in it."""
         self.delete(f"{_CORE}/namespaces/{name}")
 
+    def forbid_more(self, namespace: str, counted: str) -> None:
+        """Make a ResourceQuota that leaves no room for what is ``counted``; returns when it is in force.
+
+        Admission learns of a quota, and of its status, a little late. A second kind in the same quota tells
+        when it has.
+        """
+        hard = {counted: "0", "count/configmaps": "0"}
+        quota = {"metadata": {"name": "none"}, "spec": {"hard": hard}}
+        self.create(f"{_CORE}/namespaces/{namespace}/resourcequotas", quota)
+        collection = f"{_CORE}/namespaces/{namespace}/configmaps?dryRun=All"
+        deadline = time.monotonic() + _ACCOUNT_SECONDS
+        refused = ""
+        while "exceeded quota" not in refused:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the quota of {counted} does not come into force: {refused}")
+            time.sleep(0.01)
+            refused = self._client.post(collection, json={"metadata": {"name": "probe"}}).text
+
     def create_account(self, namespace: str, name: str, rules: Sequence[Mapping[str, Any]] = ()) -> Identity:
         """A service account that may do what ``rules`` of a Role say, with a token."""
         self.create(f"{_CORE}/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": name}})
