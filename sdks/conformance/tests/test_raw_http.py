@@ -96,11 +96,11 @@ async def ask(misbehave: Misbehaviour, seconds: float = 5.0) -> Exchange:
 )
 async def test_a_broken_exchange_has_a_name(misbehave: Misbehaviour, kind: str, message: str) -> None:
     started = time.monotonic()
-    exchange = await ask(misbehave, seconds=0.4)
+    exchange = await ask(misbehave, seconds=0.4 if kind == "timeout" else 20.0)
     assert exchange.failure is not None
     assert (exchange.failure.kind, message in exchange.failure.message) == (kind, True), exchange.failure
     assert not exchange.ok
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
 
 
 async def test_a_body_without_end_is_cut_off() -> None:

@@ -133,18 +133,18 @@ async def test_a_guarded_call_that_ends_in_another_state_decides_nothing(play: P
 async def test_a_server_that_stops_answering_is_not_waited_for_again_and_again(
     play: Play, server: Server
 ) -> None:
-    server.world.misbehave = lambda handler: handler.server.world.released.wait(20) or True
-    quick = {**DEFAULT_BUDGETS, "request": 0.1}
+    server.world.misbehave = lambda handler: handler.server.world.released.wait(60) or True
+    quick = {**DEFAULT_BUDGETS, "request": 0.5}
     waits = "\n".join("  - {call: listSandboxes, expect: {status: 200}, check: API-75}" for _ in range(30))
     started = time.monotonic()
     played = await play(f"steps:\n  - {{call: getVersion}}\n{waits}\n", budgets=quick)
     assert played.verdicts == ["blocked"] * 30
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 async def test_a_failed_check_of_the_same_kind_of_answer_does_not_block(play: Play, server: Server) -> None:
     server.world.misbehave = lambda handler: handler.server.world.released.wait(0.3) or False
-    quick = {**DEFAULT_BUDGETS, "request": 0.1}
+    quick = {**DEFAULT_BUDGETS, "request": 0.5}
     calls = "\n".join("  - {verify: 1, is: 2, check: API-75}" for _ in range(2))
     played = await play(f"steps:\n{calls}\n", budgets=quick)
     assert played.verdicts == ["fail", "fail"]

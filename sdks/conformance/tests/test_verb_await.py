@@ -60,10 +60,10 @@ async def test_await_sees_an_illegal_change(play: Play, server: Server) -> None:
 
 async def test_await_stops_at_once_when_the_state_cannot_follow(play: Play) -> None:
     started = time.monotonic()
-    played = await play(story('- {await: Paused, for: "${sandbox.id}", within: 20, check: PAU-02}\n'))
+    played = await play(story('- {await: Paused, for: "${sandbox.id}", within: 60, check: PAU-02}\n'))
     assert played.verdicts == ["fail"]
     assert "from where it cannot follow any more" in played.reasons
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 async def test_await_gives_up_at_the_end_of_its_budget(play: Play, server: Server) -> None:
@@ -124,8 +124,8 @@ async def test_await_does_not_go_on_when_asking_again_cannot_help(play: Play, se
 
     server.world.misbehave = forbid
     started = time.monotonic()
-    played = await play(story('- {await: Running, for: "${sandbox.id}", within: 20, check: API-26}\n'))
-    assert (played.verdicts, time.monotonic() - started < 5) == (["fail"], True)
+    played = await play(story('- {await: Running, for: "${sandbox.id}", within: 60, check: API-26}\n'))
+    assert (played.verdicts, time.monotonic() - started < 30) == (["fail"], True)
     assert "reading it: 403 REQUEST::FORBIDDEN" in played.reasons
 
 

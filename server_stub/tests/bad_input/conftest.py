@@ -13,7 +13,7 @@ from .census import World
 
 
 def _until(client: httpx.Client, path: str, state: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (found := client.get(path).raise_for_status().json()["status"]["state"]) != state:
         assert time.monotonic() < deadline, f"{path} stays {found}"
         time.sleep(0.01)

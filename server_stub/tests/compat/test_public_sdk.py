@@ -39,7 +39,7 @@ def config(server: EmbeddedServer) -> ConnectionConfig:
 
 
 async def _eventually(look: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if await look():
                 return

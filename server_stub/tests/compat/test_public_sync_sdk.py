@@ -22,7 +22,7 @@ def config() -> Iterator[ConnectionConfigSync]:
 
 
 def _until(manager: SandboxManagerSync, sandbox_id: str, state: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (found := manager.get_sandbox_info(sandbox_id).status.state) != state:
         assert time.monotonic() < deadline, f"still {found}"
         time.sleep(0.01)
@@ -47,7 +47,7 @@ def test_the_whole_life_of_a_sandbox(config: ConnectionConfigSync) -> None:
     manager.resume_sandbox(sandbox.id)
     _until(manager, sandbox.id, "Running")
     snapshot = sandbox.create_snapshot("kept")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while manager.get_snapshot(snapshot.id).status.state != "Ready":
         assert time.monotonic() < deadline
         time.sleep(0.01)

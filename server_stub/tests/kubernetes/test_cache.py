@@ -70,7 +70,7 @@ async def following(cluster: Scripted, naps: Naps | None = None, **more: Any) ->
     cache = Cache(cluster, PODS, sleep=naps or Naps(), **more)
     task = asyncio.create_task(cache.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await cluster.idle.wait()
             yield cache
     finally:

@@ -98,7 +98,7 @@ async def test_one_that_never_gets_ready_is_given_up_with_the_clusters_reason(
 async def test_with_wait_ready_a_create_answers_running_or_leaves_nothing(
     cluster: AbstractCluster, backstage: Backstage
 ) -> None:
-    async with running(cluster, policy=Policy(ready_timeout=0.5, wait_ready=True)) as server:
+    async with running(cluster, policy=Policy(ready_timeout=2.0, wait_ready=True)) as server:
         assert (await server.create()).status.state is SandboxState.RUNNING
         backstage.holding = True
         with pytest.raises(SandkitError) as refused:

@@ -70,16 +70,14 @@ def test_a_refused_upload_that_does_not_end_is_cut(connection: socket.socket) ->
         b"Content-Length: 100000000\r\n\r\n{"
     )
     assert _answer(connection)[0] == 413
-    begun = time.monotonic()
     assert connection.recv(1) == b""
-    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.parametrize(("longest", "survives"), [(30.0, True), (0.6, False)])
 def test_a_refused_upload_may_take_its_time_but_not_all_of_it(
     connection: socket.socket, monkeypatch: pytest.MonkeyPatch, longest: float, survives: bool
 ) -> None:
-    monkeypatch.setattr(protocol, "_LINGER", 0.5)
+    monkeypatch.setattr(protocol, "_LINGER", 2.0)
     monkeypatch.setattr(protocol, "_LONGEST_LINGER", longest)
     connection.sendall(
         b"POST /v1/sandboxes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -88,7 +86,7 @@ def test_a_refused_upload_may_take_its_time_but_not_all_of_it(
     assert _answer(connection)[0] == 413
     try:
         for _ in range(10):
-            time.sleep(0.1)
+            time.sleep(0.3)
             connection.sendall(b" " * 200_000)
         status = _get(connection)
     except (OSError, AssertionError):
