@@ -121,6 +121,10 @@ conformance: setup ## start the embedded server, replay every scenario, write bu
 conformance-docker: setup ## the suite against the public opensandbox-server over a Docker engine of its own; needs root and Debian
 	@$(BIN)/python -m scripts.conformance_docker --report-dir build/conformance-docker -- $(CONFORMANCE_ARGS)
 
+.PHONY: conformance-container
+conformance-container: setup ## build the suite's container recipe and certify a server from inside of it; needs root and Debian
+	@$(BIN)/python -m scripts.conformance_container
+
 .PHONY: mutants
 mutants: setup ## run the suite against deliberately broken servers: each must turn exactly its requirement red
 	@$(BIN)/python -m sandkit_conformance mutants --server '$(BIN)/python -m sandkit_server.testing.mutants' $(MUTANTS_ARGS)

@@ -94,14 +94,16 @@ def scratch(server: EmbeddedServer) -> Iterator[tuple[Path, dict[str, str]]]:
     with tempfile.TemporaryDirectory(prefix="sandkit-pipeline-") as name:
         repository = Path(name) / "repository"
         repository.mkdir()
-        target = {
+        target: dict[str, Any] = {
             "version": 1,
             "name": "A server of somebody else",
             "baseUrl": server.base_url,
             "apiKeyEnv": "SANDBOX_KEY",
-            "probe": {"url": server.probe_url, "keyEnv": "PROBE_KEY"},
-            "control": {"url": server.control_url, "keyEnv": "CONTROL_KEY"},
         }
+        if server.probe_url:
+            target["probe"] = {"url": server.probe_url, "keyEnv": "PROBE_KEY"}
+        if server.control_url:
+            target["control"] = {"url": server.control_url, "keyEnv": "CONTROL_KEY"}
         (repository / "target.yaml").write_text(yaml.safe_dump(target))
         (repository / "stale.yaml").write_text(
             "version: 1\nexcused:\n  - {requirement: FLT-02, reason: mended long ago}\n"
