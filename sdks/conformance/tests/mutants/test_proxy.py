@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import httpx
 import pytest
 
 from sandkit_conformance.catalogue import load_catalogue
+from sandkit_conformance.cli import run_command_line
 from sandkit_conformance.mutants.listing import Kind
 from sandkit_conformance.mutants.proxy.behaviours import breaks_off, changes, every, to
 from sandkit_conformance.mutants.proxy.catalogue import PROXIES
@@ -13,6 +17,7 @@ from sandkit_conformance.mutants.proxy.exchange import Forward, Reply, Request
 from sandkit_conformance.mutants.proxy.relay import interposed
 from sandkit_conformance.mutants.serving import Servers, served
 from sandkit_conformance.mutants.trial import Fate, Manner, try_mutant
+from sandkit_server.testing import EmbeddedServer
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +52,45 @@ async def test_what_it_has_nothing_against_passes_as_it_is(servers: Servers) -> 
                 passed = await client.request(method, address + path, headers=headers)
                 assert (passed.status_code, passed.content) == (direct.status_code, direct.content), path
                 assert dict(passed.headers) == dict(direct.headers), path
+
+
+def test_in_front_of_a_running_server_each_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedServer() as server:
+        monkeypatch.setenv("PROBE_KEY", str(server.probe_key))
+        monkeypatch.setenv("CONTROL_KEY", str(server.control_key))
+        ports = (
+            *("--probe-url", str(server.probe_url), "--probe-key-env", "PROBE_KEY"),
+            *("--control-url", str(server.control_url), "--control-key-env", "CONTROL_KEY"),
+        )
+        assert _in_front_of(server, tmp_path, monkeypatch, *ports) == {
+            "proxy-strips-allow": "killed",
+            "proxy-strips-retry-after": "killed",
+        }
+
+
+def test_what_a_running_server_gives_no_occasion_to_see_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without faults nothing is there that could be tried again later."""
+    with EmbeddedServer(probe_port=None, control_port=None) as server:
+        assert _in_front_of(server, tmp_path, monkeypatch) == {
+            "proxy-strips-allow": "killed",
+            "proxy-strips-retry-after": "cannot be seen here",
+        }
+
+
+def _in_front_of(
+    server: EmbeddedServer, folder: Path, monkeypatch: pytest.MonkeyPatch, *ports: str
+) -> dict[str, str]:
+    """What becomes of two of the proxies there; the command is content, and nothing stays behind."""
+    monkeypatch.setenv("API_KEY", str(server.api_key))
+    report = folder / "report.json"
+    command = ["mutants", "--proxy", "--base-url", server.base_url, "--api-key-env", "API_KEY", *ports]
+    only = ["--only", "proxy-strips-allow", "--only", "proxy-strips-retry-after"]
+    assert run_command_line([*command, *only, "--json", str(report)]) == 0
+    headers = {"OPEN-SANDBOX-API-KEY": str(server.api_key)}
+    assert httpx.get(f"{server.base_url}/sandboxes", headers=headers).json()["items"] == []
+    return {one["id"]: one["verdict"] for one in json.loads(report.read_text("utf-8"))["mutants"]}
 
 
 async def test_a_body_goes_through_in_both_directions(servers: Servers) -> None:

@@ -40,7 +40,9 @@ _BUDGETS: Final[Mapping[str, float]] = {
     "scenario": 30.0,
 }
 _NOT_GREEN: Final = frozenset({Verdict.FAIL, Verdict.BLOCKED, Verdict.HARNESS_ERROR, Verdict.INCONCLUSIVE})
-_UNSEEN: Final = frozenset({Verdict.BLOCKED, Verdict.UNOBSERVABLE, Verdict.NOT_APPLICABLE})
+_UNSEEN: Final = frozenset(
+    {Verdict.BLOCKED, Verdict.UNOBSERVABLE, Verdict.NOT_APPLICABLE, Verdict.INCONCLUSIVE}
+)
 
 
 class Scope(StrEnum):
