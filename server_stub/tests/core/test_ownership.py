@@ -42,7 +42,7 @@ POLICY = Policy(claim_storage="2Gi", claim_storage_class="fast")
 
 def _claim(name: str = "data", manager: str | None = None, **changes: Any) -> Claim:
     labels = ownership.management_labels(manager) if manager else {}
-    claim = Claim(name=name, uid=f"uid-{name}", labels=labels, owners=(), created_at=NOW)
+    claim = Claim(name=name, uid=f"uid-{name}", labels=labels, owners=(), created_at=NOW, version="1")
     return replace(claim, **changes)
 
 
@@ -224,7 +224,13 @@ def test_a_lost_race(reread: Claim | PortError, code: ErrorCode | None) -> None:
     ],
 )
 def test_the_roll_back_table(stage: CreateStage, error: Exception, rollback: Rollback) -> None:
-    assert ownership.rollback_after(stage, error) is rollback
+    assert ownership.rollback_after(stage, error, keyed=False) is rollback
+
+
+@pytest.mark.parametrize("error", [Unavailable("away"), RuntimeError("bug"), Invalid("no")])
+def test_with_a_key_no_workload_is_taken_back_that_another_server_may_be_making(error: Exception) -> None:
+    assert ownership.rollback_after(CreateStage.WORKLOAD, error, keyed=True) is Rollback.SWEEP
+    assert ownership.rollback_after(CreateStage.READY, error, keyed=True) is Rollback.DELETE_THEN_SWEEP
 
 
 @pytest.mark.parametrize(

@@ -73,11 +73,22 @@ async def test_a_create_that_failed_can_be_repeated_with_its_key(world: World) -
     assert [edge["name"] for edge in volume["owners"]] == [sandbox.id]
 
 
-async def test_an_answer_lost_by_the_engine_is_found_again(world: World) -> None:
+@pytest.mark.parametrize("action", ["error", "crash"])
+async def test_an_answer_lost_by_the_engine_is_looked_for(world: World, action: str) -> None:
+    await world.fault("workload.create", action, when="after", times=1)
+    sandbox = await world.create(claim("mine"), key="k")
+    assert world.census()["workloads"] == [sandbox.id]
+    volume = world.volume("mine")
+    assert volume is not None
+    assert [edge["name"] for edge in volume["owners"]] == [sandbox.id]
+
+
+async def test_a_lost_answer_that_cannot_be_looked_for_is_found_by_the_next_attempt(world: World) -> None:
     await world.fault("workload.create", when="after", times=1)
-    fault = await world.fault("workload.delete", times=1)
-    await refused(world.create(claim("mine"), key="k"))
-    await world.control.remove_fault(fault)
+    # The first look is for an earlier attempt.
+    await world.fault("workload.get", match={"index": 1})
+    error = await refused(world.create(claim("mine"), key="k"))
+    assert (error.status, error.retry_after) == (503, 1.0)
     (left,) = world.census()["workloads"]
     sandbox = await world.create(claim("mine"), key="k")
     assert sandbox.id == left

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sandkit_server.core import ownership
 from sandkit_server.core.errors import SandkitError
 from sandkit_server.core.model import Volume
 from sandkit_server.core.ownership import ClaimPlan, Proceed, Refusal
 from sandkit_server.core.policy import Policy
-from sandkit_server.core.port_errors import AlreadyExists, NotFound, PortError, Unsupported
+from sandkit_server.core.port_errors import AlreadyExists, NotFound, PortError, Unsupported, VersionConflict
 from sandkit_server.core.ports import Claim, ClaimStore, ClaimTemplate, Workload
 
 _log = logging.getLogger(__name__)
@@ -38,41 +38,60 @@ class ClaimKeeper:
                 managed.append(claim)
         return managed
 
-    async def own(self, workload: Workload, managed: Iterable[Claim]) -> None:
-        """Add the owner edge where it is missing. Best effort: the sweep stays the fallback (VOL-11)."""
+    async def own(self, workload: Workload, managed: Iterable[Claim]) -> Sequence[str]:
+        """Add the owner edge where it is missing; gives the names of claims that are no more.
+
+        Best effort: the sweep stays the fallback (VOL-11).
+        """
         owner = ownership.owner_reference(workload.ref)
         sandbox_id = workload.sandbox.id
+        lost: list[str] = []
         if owner is None:
             _log.warning("sandbox %s: no owner references, the provider told too little", sandbox_id)
-            return
+            return lost
         for claim in ownership.claims_to_own(managed, sandbox_id, owner):
             try:
-                await self._store.add_owner(claim.name, claim.uid, owner)
+                if (await self._store.add_owner(claim.name, claim.uid, owner)).terminating:
+                    lost.append(claim.name)
             except Unsupported:
-                return
+                break
+            except NotFound:
+                lost.append(claim.name)
             except Exception as error:  # noqa: BLE001 - best effort, whatever comes
                 _note(f"sandbox {sandbox_id}: claim {claim.name} got no owner", error)
+        return lost
 
     async def sweep(self, sandbox_id: str) -> None:
         """Delete what was made for a sandbox that is gone. Failures are logged and left to the reconciler."""
+        for claim in await self.made_for(sandbox_id):
+            await self.discard(claim)
+
+    async def made_for(self, sandbox_id: str) -> Sequence[Claim]:
+        """What was made for a sandbox, for a sweep; nothing where that cannot be told, which is logged."""
         try:
             claims = await self._store.list(ownership.management_labels(sandbox_id))
         except Exception as error:  # noqa: BLE001 - a sweep never fails the call it belongs to (VOL-11)
             _note(f"sandbox {sandbox_id}: claims could not be listed for the sweep", error)
-            return
-        for claim in ownership.sweepable(claims, sandbox_id):
-            await self.discard(claim)
+            return ()
+        return ownership.sweepable(claims, sandbox_id)
 
-    async def discard(self, claim: Claim) -> None:
-        """Delete one managed claim; one that is gone already counts as done."""
+    async def discard(self, claim: Claim, *, unchanged: bool = False) -> bool:
+        """Delete one managed claim, with ``unchanged`` only as it was read; whether that settles it.
+
+        One that is gone already counts as done, one that cannot be deleted is logged. Only one that has
+        changed since has to be looked at anew.
+        """
         if claim.terminating:
-            return
+            return True
         try:
-            await self._store.delete(claim.name, claim.uid)
+            await self._store.delete(claim.name, claim.uid, claim.version if unchanged else None)
         except NotFound:
-            return
+            return True
+        except VersionConflict:
+            return False
         except Exception as error:  # noqa: BLE001 - a sweep never fails the call it belongs to (VOL-11)
             _note(f"claim {claim.name} could not be deleted", error)
+        return True
 
     async def managed(self) -> list[Claim]:
         """The managed claims of all sandboxes. Raises PortError."""
@@ -84,7 +103,7 @@ class ClaimKeeper:
         except NotFound:
             return None
         except PortError as error:
-            raise _error(ownership.after_read_error(name, error)) from error
+            raise refused(ownership.after_read_error(name, error)) from error
 
     async def _make_one(self, sandbox_id: str, template: ClaimTemplate) -> Claim | None:
         try:
@@ -108,7 +127,7 @@ class ClaimKeeper:
 
 def _follow(decision: Proceed | Refusal, cause: Exception | None) -> None:
     if isinstance(decision, Refusal):
-        raise _error(decision) from cause
+        raise refused(decision) from cause
     if decision.warning:
         _log.warning("%s", decision.warning)
 
@@ -123,9 +142,10 @@ def _note(what: str, error: Exception) -> None:
 
 def _accepted_plan(decision: ClaimPlan | Refusal) -> ClaimPlan:
     if isinstance(decision, Refusal):
-        raise _error(decision)
+        raise refused(decision)
     return decision
 
 
-def _error(refusal: Refusal) -> SandkitError:
+def refused(refusal: Refusal) -> SandkitError:
+    """The answer that a refusal is."""
     return SandkitError(refusal.code, refusal.message, retry_after=refusal.retry_after)

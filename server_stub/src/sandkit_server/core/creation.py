@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sandkit_server.core import lifecycle, ownership, validation
-from sandkit_server.core.claims import ClaimKeeper
+from sandkit_server.core.claims import ClaimKeeper, refused
 from sandkit_server.core.errors import ErrorCode, Killed, SandkitError, invalid_request
 from sandkit_server.core.idempotency import derived_id, request_digest, require_same
 from sandkit_server.core.model import Caller, CreateSandbox, Sandbox
 from sandkit_server.core.ownership import CreateStage
 from sandkit_server.core.policy import Policy
-from sandkit_server.core.port_errors import AlreadyExists, NeverReady, NotFound, PortError
-from sandkit_server.core.ports import Ports, Workload, WorkloadSpec
+from sandkit_server.core.port_errors import AlreadyExists, NeverReady, NoEffect, NotFound, PortError
+from sandkit_server.core.ports import Claim, Ports, Workload, WorkloadSpec
 from sandkit_server.core.readiness import TIMEOUT_REASON, Readiness
 from sandkit_server.core.removal import Removal
 from sandkit_server.core.supervision import Supervisor
@@ -129,23 +129,35 @@ class Creation:
         self, sandbox_id: str, request: CreateSandbox, digest: str, keyed: bool
     ) -> Sandbox | Workload:
         """The new workload with its claims; or what an earlier create under the same key has made."""
-        if keyed and (existing := await self._existing(sandbox_id, digest)):
-            return existing
+        if keyed and (existing := await self._find(sandbox_id, digest)):
+            return existing.sandbox
         spec = await self._spec(sandbox_id, request, digest)
         await self._preflight(spec)
         plan = await self._claims.plan(sandbox_id, request.volumes)
         stage = CreateStage.CLAIMS
+        managed: Sequence[Claim] = ()
         try:
             managed = await self._claims.make(sandbox_id, plan)
             stage = CreateStage.WORKLOAD
             workload = await self._ports.workloads.create(spec)
         except AlreadyExists as error:
-            if keyed and (existing := await self._existing(sandbox_id, digest)):
-                return existing
+            if keyed and (existing := await self._find(sandbox_id, digest)):
+                return existing.sandbox
             raise translate_create(error, request.pool_ref) from error
         except Exception as error:
-            raise await self._failed(sandbox_id, stage, error, request.pool_ref) from error
-        await self._claims.own(workload, managed)
+            unclear = keyed and stage is CreateStage.WORKLOAD and not isinstance(error, NoEffect)
+            found = await self._find(sandbox_id, digest) if unclear else None
+            if found is None:
+                raise await self._failed(sandbox_id, stage, error, request.pool_ref, keyed=keyed) from error
+            # Taking it back is not ours alone to decide: who repeats the create elsewhere is told of it.
+            unforeseen = None if isinstance(error, PortError) else error
+            _log.warning(
+                "sandbox %s: is there, though its create failed: %s", sandbox_id, error, exc_info=unforeseen
+            )
+            workload = found
+        if lost := await self._claims.own(workload, managed):
+            vanished = refused(ownership.after_lost_claims(lost))
+            raise await self._failed(sandbox_id, CreateStage.READY, vanished, request.pool_ref)
         return workload
 
     async def _preflight(self, spec: WorkloadSpec) -> None:
@@ -167,7 +179,8 @@ class Creation:
                 failure = await self._failed(sandbox.id, CreateStage.READY, error, None)
             raise failure from error
 
-    async def _existing(self, sandbox_id: str, digest: str) -> Sandbox | None:
+    async def _find(self, sandbox_id: str, digest: str) -> Workload | None:
+        """What the same create has made. Raises SandkitError, for a key that is used otherwise, too."""
         try:
             workload = await self._ports.workloads.get(sandbox_id)
         except NotFound:
@@ -175,7 +188,7 @@ class Creation:
         except PortError as error:
             raise translate(error) from error
         require_same(workload.request_digest, digest)
-        return workload.sandbox
+        return workload
 
     async def _spec(self, sandbox_id: str, request: CreateSandbox, digest: str) -> WorkloadSpec:
         lifetime = request.timeout_seconds
@@ -206,11 +219,11 @@ class Creation:
         return stored.image_ref
 
     async def _failed(
-        self, sandbox_id: str, stage: CreateStage, error: Exception, pool: str | None
+        self, sandbox_id: str, stage: CreateStage, error: Exception, pool: str | None, *, keyed: bool = False
     ) -> SandkitError:
         if not isinstance(error, (PortError, SandkitError)):
             _log.error("sandbox %s: create crashed", sandbox_id, exc_info=error)
-        clean = await self._removal.roll_back(sandbox_id, ownership.rollback_after(stage, error))
+        clean = await self._removal.roll_back(sandbox_id, ownership.rollback_after(stage, error, keyed=keyed))
         answer = _never_ready(error) if isinstance(error, NeverReady) else translate_create(error, pool)
         if clean:
             return answer

@@ -163,13 +163,22 @@ def after_lost_race(sandbox_id: str, name: str, reread: Claim | PortError) -> Pr
     return _refuse_existing(sandbox_id, reread) or Proceed()
 
 
-def rollback_after(stage: CreateStage, error: Exception) -> Rollback:
-    """What to take back: a workload that may live goes first, a taken name is another's (VOL-13)."""
+def after_lost_claims(names: Iterable[str]) -> Refusal:
+    """Claims that went while their sandbox was being made: another server took back the same create."""
+    message = f"Claim {', '.join(names)} was deleted while the sandbox was being made; retry."
+    return Refusal(ErrorCode.VOLUME_PVC_INSPECT_FAILED, message, 1.0)
+
+
+def rollback_after(stage: CreateStage, error: Exception, *, keyed: bool) -> Rollback:
+    """What to take back: a workload that may live goes first, a taken name is another's (VOL-13).
+
+    With a key, a workload that was looked for and not found may be one that another server is about to make.
+    """
     if stage is CreateStage.CLAIMS:
         return Rollback.SWEEP
     if stage is CreateStage.WORKLOAD and isinstance(error, AlreadyExists):
         return Rollback.NOTHING
-    if stage is CreateStage.WORKLOAD and isinstance(error, NoEffect):
+    if stage is CreateStage.WORKLOAD and (keyed or isinstance(error, NoEffect)):
         return Rollback.SWEEP
     return Rollback.DELETE_THEN_SWEEP
 

@@ -70,13 +70,18 @@ class OwnerReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A claim as the engine holds it. ``uid`` tells a claim from a later one of the same name."""
+    """A claim as the engine holds it. ``uid`` tells a claim from a later one of the same name.
+
+    Attributes:
+        version: Opaque; changes with every change of the claim, so also when the engine binds it.
+    """
 
     name: str
     uid: str
     labels: Mapping[str, str]
     owners: tuple[OwnerReference, ...]
     created_at: datetime
+    version: str = field(compare=False)
     terminating: bool = False
 
 
@@ -106,17 +111,18 @@ class ClaimStore(Protocol):
         """Make a claim. Raises AlreadyExists, Invalid, Forbidden, Exhausted, Unavailable."""
         ...
 
-    async def add_owner(self, name: str, uid: str, owner: OwnerReference) -> None:
+    async def add_owner(self, name: str, uid: str, owner: OwnerReference) -> Claim:
         """Add one owner to the claim of this uid and keep all others; adding it twice changes nothing.
 
+        Gives the claim as it is then: one that was terminating still is.
         Raises NotFound, Forbidden, Unsupported (an engine without owner references), Unavailable.
         """
         ...
 
-    async def delete(self, name: str, uid: str) -> None:
-        """Delete the claim of this uid; one in use terminates when it is released.
+    async def delete(self, name: str, uid: str, version: str | None = None) -> None:
+        """Delete the claim of this uid, at this version if given; one in use terminates when it is released.
 
-        Raises NotFound, Forbidden, Unavailable.
+        Raises NotFound, VersionConflict, Forbidden, Unavailable.
         """
         ...
 

@@ -41,7 +41,7 @@ class Removal:
         try:
             workload = await self._workloads.get(sandbox_id)
         except NotFound as error:
-            await self._claims.sweep(sandbox_id)
+            await self._sweep_unless_taken(sandbox_id)
             raise lifecycle.unknown("deleteSandbox", sandbox_id) from error
         except PortError as error:
             raise translate(error) from error
@@ -59,11 +59,8 @@ class Removal:
         if rollback is Rollback.NOTHING:
             return True
         if rollback is Rollback.SWEEP:
-            # Another server may have made the same keyed sandbox meanwhile; then these claims are in use.
-            gone = await self._absence(sandbox_id)
-            if not ownership.may_sweep(gone):
-                _log.warning("sandbox %s: roll-back keeps the claims: %s", sandbox_id, gone)
-                return True
+            await self._sweep_unless_taken(sandbox_id)
+            return True
         if rollback is Rollback.DELETE_THEN_SWEEP:
             error = await self._delete_workload(sandbox_id)
             if not ownership.may_sweep(error):
@@ -82,13 +79,11 @@ class Removal:
         async with self.turns.of(sandbox_id):
             try:
                 workload = await self._workloads.get(sandbox_id)
-            except PortError as error:
-                if not ownership.may_sweep(error):
-                    raise
-            else:
-                if workload.sandbox.status.state is not SandboxState.STOPPING:
-                    return
-            await self._claims.sweep(sandbox_id)
+            except NotFound:
+                await self._sweep_unless_taken(sandbox_id)
+                return
+            if workload.sandbox.status.state is SandboxState.STOPPING:
+                await self._claims.sweep(sandbox_id)
 
     async def reclaim(self, claim: Claim) -> None:
         """Delete a managed claim if there is no workload it belongs to (VOL-24). Raises PortError."""
@@ -99,7 +94,7 @@ class Removal:
                 await self._workloads.get(sandbox_id)
             except NotFound:
                 _log.info("claim %s: sandbox %s is gone, deleting the claim", claim.name, sandbox_id)
-                await self._claims.discard(claim)
+                await self._claims.discard(claim, unchanged=True)
 
     async def _give_up(self, sandbox_id: str, reason: str, message: str) -> None:
         for _ in range(self._policy.contention_attempts):
@@ -117,6 +112,24 @@ class Removal:
             await self._claims.sweep(sandbox_id)
             return
         _log.error("sandbox %s: kept changing, could not be released", sandbox_id)
+
+    async def _sweep_unless_taken(self, sandbox_id: str) -> None:
+        """Sweep, unless another server has made the same keyed sandbox, which then uses these claims.
+
+        That one makes its workload first and writes it into each claim as owner next. So a claim that has not
+        changed since before there was no workload is nobody's, and whoever comes later finds it gone.
+        """
+        for _ in range(self._policy.contention_attempts):
+            claims = await self._claims.made_for(sandbox_id)
+            if not claims:
+                return
+            gone = await self._absence(sandbox_id)
+            if not ownership.may_sweep(gone):
+                _log.warning("sandbox %s: its claims are kept: %s", sandbox_id, gone)
+                return
+            if all([await self._claims.discard(claim, unchanged=True) for claim in claims]):
+                return
+        _log.warning("sandbox %s: its claims kept changing, the reconciler will see to them", sandbox_id)
 
     async def _absence(self, sandbox_id: str) -> PortError:
         try:

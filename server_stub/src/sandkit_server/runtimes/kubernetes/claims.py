@@ -35,7 +35,7 @@ class KubernetesClaims:
         """Make a claim; size and modes are the API server's to judge."""
         return _claim(await self._cluster.send(calls.create(CLAIMS, _manifest(template))))
 
-    async def add_owner(self, name: str, uid: str, owner: OwnerReference) -> None:
+    async def add_owner(self, name: str, uid: str, owner: OwnerReference) -> Claim:
         """Add one owner and keep all others.
 
         A strategic merge patch merges owners by their uid; the uid of the claim itself in the patch makes
@@ -51,14 +51,14 @@ class KubernetesClaims:
         }
         patch = {"metadata": {"uid": uid, "ownerReferences": [edge]}}
         try:
-            await self._cluster.send(calls.strategic(CLAIMS, name, patch))
+            return _claim(await self._cluster.send(calls.strategic(CLAIMS, name, patch)))
         except VersionConflict as error:
             # Without a version in the patch the API server tried again by itself, and gave up.
             raise Unavailable(error.message) from error
 
-    async def delete(self, name: str, uid: str) -> None:
+    async def delete(self, name: str, uid: str, version: str | None = None) -> None:
         """Delete the claim of this uid; a pod that still mounts it holds it back until the pod has ended."""
-        await self._cluster.send(calls.delete(CLAIMS, name, uid=uid))
+        await self._cluster.send(calls.delete(CLAIMS, name, uid=uid, version=version))
 
 
 def _manifest(template: ClaimTemplate) -> dict[str, Any]:
@@ -78,6 +78,7 @@ def _claim(obj: Object) -> Claim:
         labels=metadata.get("labels") or {},
         owners=tuple(_owner(edge) for edge in metadata.get("ownerReferences") or ()),
         created_at=instant(metadata["creationTimestamp"]),
+        version=metadata["resourceVersion"],
         terminating="deletionTimestamp" in metadata,
     )
 

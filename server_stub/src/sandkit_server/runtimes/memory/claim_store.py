@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sandkit_server.core import ownership
+from sandkit_server.core.port_errors import VersionConflict
 from sandkit_server.core.ports import Claim, ClaimTemplate, OwnerReference
 from sandkit_server.disturbance.faults import Subject
 from sandkit_server.disturbance.strikes import Step, Steps
@@ -37,17 +38,21 @@ class MemoryClaimStore:
             volume = self._engine.volumes.add(template.name, template.labels, storage=template.storage)
             return as_claim(volume)
 
-    async def add_owner(self, name: str, uid: str, owner: OwnerReference) -> None:
+    async def add_owner(self, name: str, uid: str, owner: OwnerReference) -> Claim:
         """Add one owner and keep all others; an owner that is gone already has the claim collected."""
         async with self._at("claim.patch", name):
             volume = self._engine.volumes.get(name, uid)
             self._engine.volumes.edit(volume, {}, [owner])
             self._engine.garbage.examine(volume)
+            return as_claim(volume)
 
-    async def delete(self, name: str, uid: str) -> None:
+    async def delete(self, name: str, uid: str, version: str | None = None) -> None:
         """Delete a claim; one in use goes when it is released."""
         async with self._at("claim.delete", name):
-            self._engine.volumes.delete(self._engine.volumes.get(name, uid))
+            volume = self._engine.volumes.get(name, uid)
+            if version not in (None, str(volume.version)):
+                raise VersionConflict(f"claim {name} has changed")
+            self._engine.volumes.delete(volume)
 
     def _at(self, point: str, name: str) -> Step:
         volume = self._engine.volumes.find(name)

@@ -23,7 +23,10 @@ Files = dict[str, bytes]
 
 @dataclass(slots=True, kw_only=True)
 class VolumeRecord:
-    """A claim with its contents. ``mounted`` holds the uids of the pods that use it."""
+    """A claim with its contents. ``mounted`` holds the uids of the pods that use it.
+
+    ``version`` counts its changes.
+    """
 
     name: str
     uid: str
@@ -34,6 +37,7 @@ class VolumeRecord:
     storage: str | None = None
     mounted: set[str] = field(default_factory=set)
     terminating: bool = False
+    version: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

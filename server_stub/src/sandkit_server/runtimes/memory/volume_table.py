@@ -98,6 +98,7 @@ class VolumeTable:
                     self.delete(record)
 
     def _note(self, action: Action, record: VolumeRecord) -> None:
+        record.version += 1
         self._journal.record(action, "volume", record.name, volume_picture(record))
 
 
@@ -109,6 +110,7 @@ def as_claim(record: VolumeRecord) -> Claim:
         labels=dict(record.labels),
         owners=tuple(record.owners),
         created_at=record.created_at,
+        version=str(record.version),
         terminating=record.terminating,
     )
 

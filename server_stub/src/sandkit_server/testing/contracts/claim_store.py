@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from sandkit_server.core import ownership
-from sandkit_server.core.port_errors import AlreadyExists, NotFound
+from sandkit_server.core.port_errors import AlreadyExists, NotFound, VersionConflict
 from sandkit_server.core.ports import Claim, ClaimStore, ClaimTemplate, OwnerReference
 
 EDGE = OwnerReference(api_version="v1", kind="ConfigMap", name="first", uid="uid-first")
@@ -93,6 +94,22 @@ class ClaimStoreContract:
             await store.add_owner("data", made.uid, edge)
         kept = (await store.get("data")).owners
         assert sorted(kept, key=_uid) == sorted(owners, key=_uid)
+
+    async def test_a_version_tells_a_claim_from_what_it_was(
+        self, store: ClaimStore, owners: tuple[OwnerReference, OwnerReference]
+    ) -> None:
+        made = await self._make(store)
+        owned = await store.add_owner("data", made.uid, owners[0])
+        assert (owned.owners, owned.terminating) == ((owners[0],), False)
+        with pytest.raises(VersionConflict):
+            await store.delete("data", made.uid, made.version)
+        assert (await store.get("data")).owners == (owners[0],)
+        while True:
+            # The engine may change it as well, when it binds it.
+            now = await store.get("data")
+            with suppress(VersionConflict):
+                await store.delete("data", now.uid, now.version)
+                break
 
     async def test_a_uid_tells_a_claim_from_a_later_one(self, store: ClaimStore) -> None:
         first = await self._make(store)

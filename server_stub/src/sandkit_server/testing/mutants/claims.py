@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -100,7 +100,7 @@ def _strict_sweep(_original: Call) -> Call:
 
 
 def _strict_owner(_original: Call) -> Call:
-    async def own(self: ClaimKeeper, workload: Any, managed: Iterable[Claim]) -> None:
+    async def own(self: ClaimKeeper, workload: Any, managed: Iterable[Claim]) -> Sequence[str]:
         owner = ownership.owner_reference(workload.ref)
         assert owner is not None
         for claim in ownership.claims_to_own(managed, workload.sandbox.id, owner):
@@ -108,14 +108,15 @@ def _strict_owner(_original: Call) -> Call:
                 await self._store.add_owner(claim.name, claim.uid, owner)
             except PortError as error:
                 raise translate(error) from error
+        return ()
 
     return own
 
 
 def _rollback(choose: Callable[[CreateStage, Exception], Rollback | None]) -> tuple[Substitution, ...]:
-    def make(original: Callable[[CreateStage, Exception], Rollback]) -> Callable[..., Rollback]:
-        def after(stage: CreateStage, error: Exception) -> Rollback:
-            return choose(stage, error) or original(stage, error)
+    def make(original: Callable[..., Rollback]) -> Callable[..., Rollback]:
+        def after(stage: CreateStage, error: Exception, *, keyed: bool) -> Rollback:
+            return choose(stage, error) or original(stage, error, keyed=keyed)
 
         return after
 

@@ -18,7 +18,7 @@ from sandkit_server.runtimes.memory.garbage import GarbageCollector
 from sandkit_server.runtimes.memory.pausing import RootfsPause
 from sandkit_server.runtimes.memory.records import PodRecord, WorkloadRecord
 from sandkit_server.runtimes.memory.starting import Starter
-from sandkit_server.runtimes.memory.volume_table import VolumeTable
+from sandkit_server.runtimes.memory.volume_table import VolumeTable, as_claim
 from sandkit_server.testing.mutants.mutant import Mutant, Substitution, always, swap
 
 Call = Callable[..., Awaitable[Any]]
@@ -87,11 +87,12 @@ def _expired_running(record: WorkloadRecord) -> bool:
 
 
 def _replace_owners(_original: Call) -> Call:
-    async def add_owner(self: MemoryClaimStore, name: str, uid: str, owner: OwnerReference) -> None:
+    async def add_owner(self: MemoryClaimStore, name: str, uid: str, owner: OwnerReference) -> Claim:
         async with self._at("claim.patch", name):
             volume = self._engine.volumes.get(name, uid)
             volume.owners = []
             self._engine.volumes.edit(volume, {}, [owner])
+            return as_claim(volume)
 
     return add_owner
 
@@ -105,18 +106,19 @@ def _as_controller(original: Callable[..., OwnerReference | None]) -> Callable[.
 
 
 def _own_all_mounted(original: Call) -> Call:
-    async def own(self: ClaimKeeper, workload: Workload, managed: Iterable[Claim]) -> None:
+    async def own(self: ClaimKeeper, workload: Workload, managed: Iterable[Claim]) -> Any:
         managed = list(managed)
-        await original(self, workload, managed)
+        lost = await original(self, workload, managed)
         engine = self._store._engine  # type: ignore[attr-defined]
         owner = ownership.owner_reference(workload.ref)
         record = engine.workloads.find(workload.sandbox.id)
         if not managed or record is None or owner is None:
-            return
+            return lost
         for volume in record.spec.request.volumes:
             claim = engine.volumes.find(volume.claim.claim_name) if volume.claim is not None else None
             if claim is not None and not claim.labels and not claim.owners:
                 engine.volumes.edit(claim, {}, [owner])
+        return lost
 
     return own
 
