@@ -164,6 +164,20 @@ async def test_what_is_to_be_captured_and_missing_is_the_servers_fault_where_it_
     assert "X-Nothing" in played.reasons
 
 
+async def test_what_is_to_be_captured_and_missing_keeps_what_let_has_given_it(play: Play) -> None:
+    played = await play(
+        """
+        let: {found: nothing}
+        steps:
+          - {call: getVersion, capture: {found: body.nothing}}
+          - {verify: "${found}", is: nothing, check: API-75}
+          - {call: getVersion, capture: {found: body.version}}
+          - {verify: "${found}", is: {not: nothing}, check: API-75}
+        """
+    )
+    assert played.verdicts == ["pass", "pass"]
+
+
 async def test_what_is_to_be_captured_and_missing_is_the_suites_fault_where_nobody_promised_it(
     play: Play,
 ) -> None:

@@ -53,7 +53,7 @@ async def _state(fields: dict[str, Any], context: StepContext) -> str | None:
 
 
 def _bind(exchange: Exchange, context: StepContext) -> str:
-    """Give the answer its names; says what was to be captured and is not there, which a good answer has."""
+    """Give the answer its names; says what was to be captured and neither is there nor has a default."""
     if exchange.failure:
         return ""
     body = exchange.json
@@ -61,7 +61,8 @@ def _bind(exchange: Exchange, context: StepContext) -> str:
     whole = reply(exchange)
     found = {name: select(whole, path) for name, path in context.body.get("capture", {}).items()}
     context.scenario.variables |= {name: value for name, value in found.items() if value is not NOTHING}
-    return ", ".join(f"`{context.body['capture'][name]}`" for name in found if found[name] is NOTHING)
+    missing = [name for name in found if found[name] is NOTHING and name not in context.scenario.scenario.let]
+    return ", ".join(f"`{context.body['capture'][name]}`" for name in missing)
 
 
 def reply(exchange: Exchange) -> dict[str, Any]:
