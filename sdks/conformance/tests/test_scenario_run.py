@@ -144,7 +144,7 @@ async def test_a_server_that_stops_answering_is_not_waited_for_again_and_again(
 
 async def test_a_failed_check_of_the_same_kind_of_answer_does_not_block(play: Play, server: Server) -> None:
     server.world.misbehave = lambda handler: handler.server.world.released.wait(0.3) or False
-    quick = {**DEFAULT_BUDGETS, "request": 0.5}
+    quick = {**DEFAULT_BUDGETS, "request": 0.1}
     calls = "\n".join("  - {verify: 1, is: 2, check: API-75}" for _ in range(2))
     played = await play(f"steps:\n{calls}\n", budgets=quick)
     assert played.verdicts == ["fail", "fail"]

@@ -18,7 +18,7 @@ import pytest
 from sandkit_server.core.model import SandboxState
 from sandkit_server.core.port_errors import NotFound
 from sandkit_server.disturbance.clock import AdjustableClock
-from sandkit_server.disturbance.faults import Gate, Lifeline
+from sandkit_server.disturbance.faults import Lifeline
 from sandkit_server.disturbance.strikes import Disturbances, Steps
 from sandkit_server.kubernetes import standing
 from sandkit_server.kubernetes.calls import Object, create, get, list_all, merge
@@ -97,20 +97,13 @@ class Process:
 
 @dataclass
 class Site:
-    """A namespace with a node, and as many controllers as a test starts."""
+    """A namespace with a node, which can be disturbed, and as many controllers as a test starts."""
 
     admin: HttpCluster
     node: str
     disturbances: Disturbances
     kubeconfig: Path
     stack: AsyncExitStack
-
-    def gate(self, point: str) -> Gate:
-        """Stop whoever of the node comes to that point."""
-        gate = Gate(id=point, point=point)
-        self.disturbances.gates[gate.id] = gate
-        self.disturbances.arm()
-        return gate
 
     async def start(self) -> Process:
         child = await asyncio.create_subprocess_exec(

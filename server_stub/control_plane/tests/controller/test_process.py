@@ -6,6 +6,7 @@ import asyncio
 import signal
 
 from sandkit_server.core.model import SandboxState
+from sandkit_server.disturbance.faults import Gate
 from sandkit_server.kubernetes.calls import Propagation, delete
 from sandkit_server.kubernetes.resources import BATCH_SANDBOXES, JOBS, LEASES, PODS, POOLS, SNAPSHOTS
 
@@ -76,7 +77,8 @@ async def test_the_one_that_stands_by_takes_over_from_a_killed_one_in_the_middle
     await site.until("one", SandboxState.RUNNING)
     second = await site.start()
     assert (await second.ask("/readyz")).text == "standing by\n"
-    copying = site.gate("snapshot.commit")
+    copying = Gate(id="copying", point="snapshot.commit")
+    site.disturbances.add_gate(copying)
     await site.ask("one", pause=True)
     async with asyncio.timeout(PATIENCE):
         await copying.arrivals.wait()

@@ -134,14 +134,12 @@ class Bench:
 
     def fault(self, point: str, **fields: Any) -> Fault:
         fault = Fault(id=point, point=point, action=fields.pop("action", "error"), **fields)
-        self.disturbances.faults[fault.id] = fault
-        self.disturbances.arm()
+        self.disturbances.add_fault(fault)
         return fault
 
     def gate(self, point: str) -> Gate:
         gate = Gate(id=point, point=point)
-        self.disturbances.gates[gate.id] = gate
-        self.disturbances.arm()
+        self.disturbances.add_gate(gate)
         return gate
 
 

@@ -65,8 +65,7 @@ class DisturbanceControl:
             seconds=fields.seconds("seconds", 0.0),
         )
         _require_sense(fault)
-        self._disturbances.faults[fault.id] = fault
-        self._disturbances.arm()
+        self._disturbances.add_fault(fault)
         return {"id": fault.id}
 
     async def list_faults(self) -> JsonObject:
@@ -90,8 +89,7 @@ class DisturbanceControl:
             when=_when(fields),
             match=_match(fields),
         )
-        self._disturbances.gates[gate.id] = gate
-        self._disturbances.arm()
+        self._disturbances.add_gate(gate)
         return {"id": gate.id}
 
     async def gate(self, gate_id: str, wait: float) -> JsonObject:

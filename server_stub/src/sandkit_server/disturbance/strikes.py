@@ -64,6 +64,16 @@ class Disturbances:
         """A name for a fault or gate that was given none."""
         return f"{prefix}-{next(self._numbers)}"
 
+    def add_fault(self, fault: Fault) -> None:
+        """Let a fault strike from now on."""
+        self.faults[fault.id] = fault
+        self.arm()
+
+    def add_gate(self, gate: Gate) -> None:
+        """Close a gate."""
+        self.gates[gate.id] = gate
+        self.arm()
+
     def arm(self) -> None:
         """Take note of a change of ``faults`` or ``gates``."""
         patterns = [fault.point for fault in self.faults.values()]
